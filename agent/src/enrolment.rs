@@ -1,0 +1,1 @@
+//! Joining: a key made here, a certificate from the collector, the authority's root remembered.

@@ -1,0 +1,14 @@
+//! The agent: sees what is really on an endpoint, spools it, sends it. It judges nothing and changes nothing.
+
+pub mod clock;
+pub mod collect;
+pub mod config;
+pub mod enrolment;
+pub mod platform;
+pub mod probes;
+pub mod run;
+pub mod service;
+pub mod spool;
+pub mod status;
+pub mod uplink;
+pub mod watch;

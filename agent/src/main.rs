@@ -1,0 +1,3 @@
+//! The agent on an endpoint.
+
+fn main() {}

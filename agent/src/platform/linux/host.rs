@@ -1,0 +1,1 @@
+//! Host of a Linux machine: `read` touches the machine, `parse` is pure.

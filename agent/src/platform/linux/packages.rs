@@ -1,0 +1,1 @@
+//! Packages of a Linux machine: `read` touches the machine, `parse` is pure.

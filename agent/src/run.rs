@@ -1,0 +1,1 @@
+//! The agent at work: looks, spools, sends, until it is told to stop.

@@ -1,0 +1,1 @@
+//! The agent's life under the operating system: readiness, watchdog, stop.

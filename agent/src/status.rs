@@ -1,0 +1,1 @@
+//! How the agent is, for whoever sits before the machine.

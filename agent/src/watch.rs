@@ -1,0 +1,1 @@
+//! A change on disk wakes a probe early.

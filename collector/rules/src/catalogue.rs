@@ -1,0 +1,1 @@
+//! What a stock system runs, and what is risky wherever it runs: data for Article 13.

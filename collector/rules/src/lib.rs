@@ -1,0 +1,14 @@
+//! The hospital's regulation as pure functions: observations, ledger and time in, violations out.
+
+pub mod answer;
+pub mod articles;
+pub mod catalogue;
+pub mod evidence;
+pub mod ledger;
+pub mod linking;
+pub mod normal;
+pub mod record;
+pub mod rule;
+pub mod text;
+pub mod versions;
+pub mod violation;

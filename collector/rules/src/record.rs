@@ -1,0 +1,207 @@
+//! The fold of one endpoint's observations: what is known of it now, and which media were ever used on it.
+
+use daicho_proto::document::Document;
+use daicho_proto::endpoint::EndpointId;
+use daicho_proto::facts::{
+    Account, Antivirus, Fact, Gap, Host, Look, Medium, MediumAction, MediumSeen, Package, Service, Software,
+    Updates,
+};
+use daicho_proto::observation::{Observation, ObservationId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Media that one endpoint remembers. The oldest that is gone makes room: a year of a new stick each day fits.
+pub const SIGHTINGS_MAX: usize = 400;
+
+/// Gaps that one endpoint remembers: enough to show that something is wrong, few enough to read.
+pub const GAPS_MAX: usize = 32;
+
+/// What is known of one endpoint. A subject that is `None` was never reported.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is named for its subject")]
+pub struct EndpointRecord {
+    pub host: Option<Held<Host>>,
+    pub accounts: Option<Held<Vec<Account>>>,
+    pub packages: Option<Held<Vec<Package>>>,
+    pub updates: Option<Held<Updates>>,
+    pub antivirus: Option<Held<Vec<Antivirus>>>,
+    pub services: Option<Held<Vec<Service>>>,
+    pub software: Option<Held<Vec<Software>>>,
+    /// The last inventory of media.
+    pub media: Option<Held<Vec<Medium>>>,
+    /// Every medium ever seen here, one entry each, from inventories and events.
+    pub sightings: Vec<Sighting>,
+    /// What the agent had to give up.
+    pub gaps: Vec<Gap>,
+    /// When the collector last heard of it, by the collector's clock.
+    pub last_heard: Option<Timestamp>,
+}
+
+/// A look, with its time and name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Held<T> {
+    /// What was seen, or why not.
+    pub look: Look<T>,
+    /// By the endpoint's clock.
+    pub observed_at: Timestamp,
+    /// `None` for a document that was read from a file.
+    pub observation: Option<ObservationId>,
+}
+
+/// One medium's use on one endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// The medium as it was last seen.
+    pub medium: Medium,
+    /// When it was first seen on this endpoint.
+    pub first_at: Timestamp,
+    /// When its last connection began: the newest use.
+    pub attached_at: Timestamp,
+    /// When it was last seen.
+    pub last_at: Timestamp,
+    /// Whether it is plugged in now, as far as is known.
+    pub present: bool,
+    /// Known from the system's records only: nobody saw it live.
+    pub found_afterwards: bool,
+    /// How many connections were seen.
+    pub uses: u64,
+    /// The observation that told of the last connection.
+    pub observation: Option<ObservationId>,
+}
+
+impl EndpointRecord {
+    /// What a document tells, as if its endpoint had reported it at `received_at`.
+    pub fn from_document(document: Document, received_at: Timestamp) -> Self {
+        let observed_at = document.observed_at;
+        let mut record = EndpointRecord::default();
+        for fact in document.into_facts() {
+            record.take(fact, observed_at, None);
+        }
+        record.last_heard = Some(received_at);
+        record
+    }
+
+    /// Takes one observation in. Taking the same one twice changes nothing: the intake lets each pass once.
+    pub fn fold(
+        &mut self,
+        endpoint: EndpointId,
+        incarnation: u64,
+        observation: Observation,
+        received_at: Timestamp,
+    ) {
+        let id = ObservationId { endpoint, incarnation, sequence: observation.sequence };
+        self.take(observation.fact, observation.observed_at, Some(id));
+        self.last_heard = Some(received_at);
+    }
+
+    fn take(&mut self, fact: Fact, observed_at: Timestamp, observation: Option<ObservationId>) {
+        fn held<T>(
+            look: Look<T>,
+            observed_at: Timestamp,
+            observation: Option<ObservationId>,
+        ) -> Option<Held<T>> {
+            Some(Held { look, observed_at, observation })
+        }
+        match fact {
+            Fact::Host(look) => self.host = held(look, observed_at, observation),
+            Fact::Accounts(look) => self.accounts = held(look, observed_at, observation),
+            Fact::Packages(look) => self.packages = held(look, observed_at, observation),
+            Fact::Updates(look) => self.updates = held(look, observed_at, observation),
+            Fact::Antivirus(look) => self.antivirus = held(look, observed_at, observation),
+            Fact::Services(look) => self.services = held(look, observed_at, observation),
+            Fact::Software(look) => self.software = held(look, observed_at, observation),
+            Fact::Media(look) => {
+                if let Some(media) = look.value() {
+                    self.sight_all(media, look.is_complete(), observed_at, observation);
+                }
+                self.media = held(look, observed_at, observation);
+            }
+            Fact::MediumEvent(event) => {
+                let present = event.action != MediumAction::Left;
+                let begins = event.action == MediumAction::Arrived;
+                self.sight(&event.medium, present, begins, observed_at, observation);
+            }
+            Fact::Gap(gap) => {
+                self.gaps.push(gap);
+                let excess = self.gaps.len().saturating_sub(GAPS_MAX);
+                self.gaps.drain(..excess);
+            }
+        }
+    }
+
+    fn sight_all(
+        &mut self,
+        media: &[Medium],
+        complete: bool,
+        observed_at: Timestamp,
+        observation: Option<ObservationId>,
+    ) {
+        if complete {
+            for sighting in &mut self.sightings {
+                sighting.present = false;
+            }
+        }
+        for medium in media {
+            self.sight(medium, medium.seen == MediumSeen::Present, false, observed_at, observation);
+        }
+    }
+
+    fn sight(
+        &mut self,
+        medium: &Medium,
+        present: bool,
+        begins: bool,
+        observed_at: Timestamp,
+        observation: Option<ObservationId>,
+    ) {
+        let from_record = medium.seen == MediumSeen::Record;
+        let attached_at =
+            if from_record { medium.last_seen } else { medium.first_seen }.unwrap_or(observed_at);
+        let last_at = if from_record { attached_at } else { observed_at };
+        let known = self.sightings.iter_mut().find(|sighting| same_medium(&sighting.medium, medium));
+        if let Some(sighting) = known {
+            let newer = begins || attached_at > sighting.attached_at;
+            if newer {
+                sighting.uses += 1;
+                sighting.attached_at = sighting.attached_at.max(attached_at);
+                sighting.observation = observation;
+                sighting.found_afterwards = from_record;
+            }
+            if last_at >= sighting.last_at {
+                sighting.last_at = last_at;
+                let remembered = sighting.medium.clone();
+                sighting.medium = medium.clone();
+                sighting.medium.filesystem_uuid =
+                    medium.filesystem_uuid.clone().or(remembered.filesystem_uuid);
+                sighting.medium.label = medium.label.clone().or(remembered.label);
+            }
+            sighting.present = present;
+            return;
+        }
+        if self.sightings.len() >= SIGHTINGS_MAX {
+            let oldest = self.sightings.iter().enumerate().filter(|(_, sighting)| !sighting.present);
+            if let Some((index, _)) = oldest.min_by_key(|(_, sighting)| sighting.last_at) {
+                self.sightings.remove(index);
+            }
+        }
+        self.sightings.push(Sighting {
+            medium: medium.clone(),
+            first_at: medium.first_seen.unwrap_or(attached_at).min(attached_at),
+            attached_at,
+            last_at,
+            present,
+            found_afterwards: from_record,
+            uses: 1,
+            observation,
+        });
+    }
+}
+
+/// The same stick, as far as can be told: its serial, or where it has none its filesystem.
+fn same_medium(a: &Medium, b: &Medium) -> bool {
+    let same_model = a.vendor_id == b.vendor_id && a.product_id == b.product_id && a.kind == b.kind;
+    let same_filesystem =
+        a.filesystem_uuid.is_none() || b.filesystem_uuid.is_none() || a.filesystem_uuid == b.filesystem_uuid;
+    same_model && a.serial == b.serial && (a.serial.is_some() || same_filesystem)
+}

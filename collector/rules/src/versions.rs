@@ -1,0 +1,1 @@
+//! The package managers' own orders of versions: dpkg, rpm, apk, Windows.

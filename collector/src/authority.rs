@@ -1,0 +1,1 @@
+//! The certificate authority: makes itself, enrols, renews, revokes.

@@ -1,0 +1,3 @@
+//! The management department's command.
+
+fn main() {}

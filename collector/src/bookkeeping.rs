@@ -1,0 +1,1 @@
+//! The ledger's door: reads, checks, diffs, imports, exports; keeps who changed what.

@@ -1,0 +1,1 @@
+//! daicho check: judge documents against a ledger, with no server.

@@ -1,0 +1,1 @@
+//! daicho compare-versions: the package managers' own orders of versions.

@@ -1,0 +1,1 @@
+//! The way to a running collector: operator certificate, address, channel.

@@ -1,0 +1,1 @@
+//! daicho demo: everything on this machine, the first violations on screen.

@@ -1,0 +1,1 @@
+//! daicho ledger: template, read, check, diff, import, export, propose.

@@ -1,0 +1,1 @@
+//! daicho violations: what is wrong, filtered, and closing an incident with a reason.

@@ -1,0 +1,1 @@
+//! The collector's configuration: one TOML file, each room with its own part.

@@ -1,0 +1,1 @@
+//! The gRPC server: one port, TLS 1.3, each service behind the caller's identity.

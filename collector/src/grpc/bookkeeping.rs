@@ -1,0 +1,1 @@
+//! The Bookkeeping service over bookkeeping.rs.

@@ -1,0 +1,1 @@
+//! The Query service over queries.rs.

@@ -1,0 +1,1 @@
+//! Takes observations in: parse, order, append, acknowledge once durable.

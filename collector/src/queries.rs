@@ -1,0 +1,1 @@
+//! The management department's questions and their answers, free of gRPC and of tables.

@@ -1,0 +1,246 @@
+//! What lies where in the store: one type for each shelf, JSON but for the log, which keeps the wire's own bytes.
+//!
+//! Reading is free; who reads, decides and writes violations holds `Collector::judging` meanwhile.
+
+use std::sync::Arc;
+
+use daicho_proto::endpoint::EndpointId;
+use daicho_rules::ledger::Ledger;
+use daicho_rules::record::EndpointRecord;
+use daicho_rules::violation::{Step, StepKind, Violation};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::store::{Batch, Store, StoreError};
+
+/// Entries that one scan takes at once: bounds the memory of a walk over a long shelf.
+const SCAN_PAGE: usize = 1_000;
+
+/// An enrolled endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointRow {
+    /// Who.
+    pub id: EndpointId,
+    /// When it joined.
+    pub enrolled_at: Timestamp,
+    /// Hints for people, told at enrolment.
+    pub hostname: String,
+    /// The hexadecimal serials of its certificates that are not revoked.
+    pub certificates: Vec<String>,
+    /// When its newest certificate ends.
+    pub not_after: Timestamp,
+    /// When a person revoked it.
+    pub revoked_at: Option<Timestamp>,
+    /// As of its last report.
+    #[serde(default)]
+    pub agent_version: Option<String>,
+}
+
+/// Up to where an endpoint's observations are durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The spool's life that reports now.
+    pub incarnation: u64,
+    /// The newest of it that is durable.
+    pub durable_to: u64,
+}
+
+/// One version of the ledger: who imported it, when, from what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerVersion {
+    /// Rises by one, from 1 on.
+    pub number: u64,
+    /// When it was imported.
+    pub imported_at: Timestamp,
+    /// The operator who did.
+    pub imported_by: String,
+    /// The file's or folder's name, for people.
+    pub source: String,
+    /// A word of the operator's.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// Something that a person is to be told, as it stood then. Waits in the outbox until every channel has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Rises by one, from 1 on.
+    pub number: u64,
+    /// When it came to be.
+    pub at: Timestamp,
+    /// What happened.
+    pub what: StepKind,
+    /// The violation as it stood then.
+    pub violation: Violation,
+}
+
+/// The store, with types.
+#[derive(Clone)]
+pub struct Shelves {
+    store: Arc<dyn Store>,
+}
+
+impl Shelves {
+    /// Puts types over a store.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Shelves { store }
+    }
+
+    /// The store below, for who keeps a shelf of its own.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Writes a batch; durable when it returns.
+    pub fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.store.commit(batch)
+    }
+
+    /// The value at `key`, parsed.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
+        self.store.get(key.as_bytes())?.map(|value| parse(key.as_bytes(), &value)).transpose()
+    }
+
+    /// All values whose keys begin with `prefix`, parsed, in the order of their keys.
+    pub fn all<T: DeserializeOwned>(&self, prefix: &str) -> Result<Vec<T>, StoreError> {
+        let mut values = Vec::new();
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = self.store.scan(prefix.as_bytes(), after.as_deref(), SCAN_PAGE)?;
+            for (key, value) in &page {
+                values.push(parse(key, value)?);
+            }
+            match page.last() {
+                Some((key, _)) if page.len() == SCAN_PAGE => after = Some(key.clone()),
+                _ => return Ok(values),
+            }
+        }
+    }
+
+    /// An endpoint.
+    pub fn endpoint(&self, id: EndpointId) -> Result<Option<EndpointRow>, StoreError> {
+        self.get(&format!("endpoint/{id}"))
+    }
+
+    /// All endpoints.
+    pub fn endpoints(&self) -> Result<Vec<EndpointRow>, StoreError> {
+        self.all("endpoint/")
+    }
+
+    /// An endpoint's cursor.
+    pub fn cursor(&self, id: EndpointId) -> Result<Option<Cursor>, StoreError> {
+        self.get(&format!("cursor/{id}"))
+    }
+
+    /// What is known of an endpoint; empty where it never reported.
+    pub fn record(&self, id: EndpointId) -> Result<EndpointRecord, StoreError> {
+        let part = |name: &str| format!("record/{id}/{name}");
+        Ok(EndpointRecord {
+            host: self.get(&part("host"))?,
+            accounts: self.get(&part("accounts"))?,
+            packages: self.get(&part("packages"))?,
+            updates: self.get(&part("updates"))?,
+            antivirus: self.get(&part("antivirus"))?,
+            services: self.get(&part("services"))?,
+            software: self.get(&part("software"))?,
+            media: self.get(&part("media"))?,
+            sightings: self.get(&part("sightings"))?.unwrap_or_default(),
+            gaps: self.get(&part("gaps"))?.unwrap_or_default(),
+            last_heard: self.get(&part("last_heard"))?,
+        })
+    }
+
+    /// One violation.
+    pub fn violation(&self, key: &str) -> Result<Option<Violation>, StoreError> {
+        self.get(&format!("violation/{}", by_device(key)))
+    }
+
+    /// All violations of one device, resolved ones too.
+    pub fn violations_of(&self, device: &str) -> Result<Vec<Violation>, StoreError> {
+        let probe = daicho_rules::violation::key("", device, "");
+        self.all(&format!("violation{probe}"))
+    }
+
+    /// All violations, resolved ones too.
+    pub fn violations(&self) -> Result<Vec<Violation>, StoreError> {
+        self.all("violation/")
+    }
+
+    /// A violation's steps, oldest first.
+    pub fn history(&self, key: &str) -> Result<Vec<Step>, StoreError> {
+        self.all(&format!("history/{}//", by_device(key)))
+    }
+
+    /// The ledger's versions, oldest first.
+    pub fn ledger_versions(&self) -> Result<Vec<LedgerVersion>, StoreError> {
+        self.all("ledger/version/")
+    }
+
+    /// One version's content.
+    pub fn ledger(&self, number: u64) -> Result<Option<Ledger>, StoreError> {
+        self.get(&format!("ledger/content/{number:016x}"))
+    }
+
+    /// Notices that come after `number`, oldest first.
+    pub fn notices_after(&self, number: u64, limit: usize) -> Result<Vec<Notice>, StoreError> {
+        let after = format!("notice/{number:016x}");
+        let page = self.store.scan(b"notice/", Some(after.as_bytes()), limit)?;
+        page.iter().map(|(key, value)| parse(key, value)).collect()
+    }
+
+    /// The number of the newest notice, 0 where there is none.
+    pub fn last_notice(&self) -> Result<u64, StoreError> {
+        Ok(self.get("meta/last_notice")?.unwrap_or(0))
+    }
+}
+
+impl Batch {
+    /// Writes a value as JSON.
+    pub fn put_json<T: Serialize>(&mut self, key: &str, value: &T) {
+        // Our own types have text keys and no failing serializer: this cannot fail.
+        let json = serde_json::to_vec(value).unwrap_or_default();
+        self.put(key, json);
+    }
+
+    /// Writes an endpoint.
+    pub fn put_endpoint(&mut self, row: &EndpointRow) {
+        self.put_json(&format!("endpoint/{}", row.id), row);
+    }
+
+    /// Writes a violation.
+    pub fn put_violation(&mut self, violation: &Violation) {
+        self.put_json(&format!("violation/{}", by_device(&violation.key)), violation);
+    }
+
+    /// Adds the step number `number` (from 0 on) to a violation's history.
+    pub fn put_step(&mut self, key: &str, number: usize, step: &Step) {
+        self.put_json(&format!("history/{}//{number:08x}", by_device(key)), step);
+    }
+
+    /// Adds a version of the ledger and makes it the current one.
+    pub fn put_ledger(&mut self, version: &LedgerVersion, ledger: &Ledger) {
+        self.put_json(&format!("ledger/version/{:016x}", version.number), version);
+        self.put_json(&format!("ledger/content/{:016x}", version.number), ledger);
+    }
+
+    /// Adds a notice; its number is one more than [`Shelves::last_notice`], and `Collector::judging` is held.
+    pub fn put_notice(&mut self, notice: &Notice) {
+        self.put_json(&format!("notice/{:016x}", notice.number), notice);
+        self.put_json("meta/last_notice", &notice.number);
+    }
+}
+
+/// `rule/device/subject` as `device/rule/subject`, so that one device's violations lie together.
+fn by_device(key: &str) -> String {
+    let mut parts = key.splitn(3, '/');
+    let (rule, device, subject) = (parts.next(), parts.next(), parts.next());
+    format!("{}/{}/{}", device.unwrap_or_default(), rule.unwrap_or_default(), subject.unwrap_or_default())
+}
+
+fn parse<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(value).map_err(|error| StoreError::Corrupt {
+        key: String::from_utf8_lossy(key).into_owned(),
+        reason: error.to_string(),
+    })
+}

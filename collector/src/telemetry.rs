@@ -1,0 +1,1 @@
+//! Observing the collector itself: log lines, metrics, health.

@@ -1,0 +1,8 @@
+//! The language that agents and collector both speak: what can be seen, by whom, when and in which order.
+
+pub mod document;
+pub mod endpoint;
+pub mod facts;
+pub mod observation;
+pub mod time;
+pub mod wire;

@@ -1,0 +1,1 @@
+//! Journeys of the real programs, the house's own rules, load and kill tests.
