@@ -1,8 +1,12 @@
 //! Linux: each subject has a file that reads the machine and parses what it read; the parsing is pure.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use daicho_proto::facts::{Account, Antivirus, Host, Look, Medium, MediumEvent, Subject};
+use jiff::Timestamp;
 
 use super::Platform;
+use crate::clock;
 
 mod accounts;
 mod antivirus;
@@ -31,4 +35,36 @@ impl Linux {
     }
 }
 
-impl Platform for Linux {}
+impl Platform for Linux {
+    fn host(&self) -> Look<Host> {
+        host::look(&self.root)
+    }
+
+    fn accounts(&self) -> Look<Vec<Account>> {
+        accounts::look(&self.root, clock::now())
+    }
+
+    fn antivirus(&self) -> Look<Vec<Antivirus>> {
+        antivirus::look(&self.root)
+    }
+
+    fn media(&self) -> Look<Vec<Medium>> {
+        media::look(&self.root, clock::now())
+    }
+
+    fn watched_paths(&self) -> Vec<(PathBuf, Subject)> {
+        let watched = [
+            (accounts::WATCHED, Subject::Accounts),
+            (antivirus::WATCHED, Subject::Antivirus),
+            (host::WATCHED, Subject::Host),
+        ];
+        let each = |(paths, subject): (&'static [&'static str], Subject)| {
+            paths.iter().map(move |path| (PathBuf::from(path), subject))
+        };
+        watched.into_iter().flat_map(each).collect()
+    }
+
+    fn follow_media(&self, tell: &mut dyn FnMut(Timestamp, MediumEvent) -> bool) -> std::io::Result<()> {
+        media::follow(&self.root, tell)
+    }
+}

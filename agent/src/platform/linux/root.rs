@@ -67,6 +67,13 @@ impl Root {
         Ok(String::from_utf8_lossy(&self.read(path)?).into_owned())
     }
 
+    /// Where a symbolic link points, as written in it.
+    pub fn read_link(&self, path: &str) -> io::Result<String> {
+        let link = self.open_with(path, OFlags::PATH | OFlags::NOFOLLOW)?;
+        let target = rustix::fs::readlinkat(&link, "", Vec::new())?;
+        Ok(target.to_string_lossy().into_owned())
+    }
+
     /// Whether something is there.
     pub fn exists(&self, path: &str) -> bool {
         self.open_with(path, OFlags::PATH).is_ok()
