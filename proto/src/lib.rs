@@ -5,4 +5,5 @@ pub mod endpoint;
 pub mod facts;
 pub mod observation;
 pub mod time;
+pub mod token;
 pub mod wire;

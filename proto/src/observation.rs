@@ -41,6 +41,20 @@ impl fmt::Display for ObservationId {
 
 // === the wire ===
 
+impl Observation {
+    /// The bytes of the wire, for whoever keeps an observation as it will be sent.
+    pub fn to_bytes(self) -> Vec<u8> {
+        prost::Message::encode_to_vec(&wire::Observation::from(self))
+    }
+}
+
+impl wire::Observation {
+    /// What [`Observation::to_bytes`] wrote, not yet parsed any further.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
+        Ok(prost::Message::decode(bytes)?)
+    }
+}
+
 /// An observation that cannot be understood; nothing of its batch is taken.
 #[derive(Debug, thiserror::Error)]
 pub enum Malformed {
@@ -50,6 +64,9 @@ pub enum Malformed {
         /// Which one.
         sequence: u64,
     },
+    /// The bytes are no message.
+    #[error("the bytes of an observation cannot be read")]
+    Bytes(#[from] prost::DecodeError),
     /// The outcome of a look is unknown.
     #[error(transparent)]
     Outcome(#[from] UnknownOutcome),
