@@ -1,3 +1,24 @@
 //! The management department's command.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use daicho_collector::cli::{Arguments, Outcome, output, sentence};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let language = arguments.language();
+    let outcome = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(arguments.run()));
+    match outcome {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Found) => ExitCode::from(1),
+        Err(error) => {
+            output::complain(&format!("daicho: {}", sentence(&error, language)));
+            ExitCode::from(2)
+        }
+    }
+}
