@@ -7,6 +7,7 @@ use std::sync::Arc;
 use daicho_proto::endpoint::EndpointId;
 use daicho_rules::ledger::Ledger;
 use daicho_rules::record::EndpointRecord;
+use daicho_rules::rule::{Unknown, Verdict};
 use daicho_rules::violation::{Step, StepKind, Violation};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -60,6 +61,32 @@ pub struct LedgerVersion {
     /// A word of the operator's.
     #[serde(default)]
     pub note: Option<String>,
+}
+
+/// What every rule last said of one device. Written by the evaluation, removed with the device; questions read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceVerdicts {
+    /// The ledger's device_id, or the hostname of a device that is not listed: as in [`Violation::device`].
+    pub device: String,
+    /// The ledger's group, where it is listed and has one.
+    pub group: Option<String>,
+    /// The endpoints that are linked to it; none: no agent reports for it.
+    pub endpoints: Vec<EndpointId>,
+    /// When it was judged.
+    pub judged_at: Timestamp,
+    /// In the order of `RULES`.
+    pub rules: Vec<RuleVerdict>,
+}
+
+/// What one rule last said of one device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleVerdict {
+    /// The rule's id.
+    pub rule: String,
+    /// In one word.
+    pub verdict: Verdict,
+    /// What could not be told, also where something was found.
+    pub unknowns: Vec<Unknown>,
 }
 
 /// Something that a person is to be told, as it stood then. Waits in the outbox until every channel has it.
@@ -172,6 +199,23 @@ impl Shelves {
         self.all(&format!("history/{}//", by_device(key)))
     }
 
+    /// At most `limit` violations that come after the one with the key `after`, by device, rule and subject.
+    pub fn violations_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<Violation>, StoreError> {
+        let after = after.map(|key| format!("violation/{}", by_device(key)));
+        let page = self.store.scan(b"violation/", after.as_deref().map(str::as_bytes), limit)?;
+        page.iter().map(|(key, value)| parse(key, value)).collect()
+    }
+
+    /// What the rules last said of a device.
+    pub fn verdicts_of(&self, device: &str) -> Result<Option<DeviceVerdicts>, StoreError> {
+        self.get(&verdicts_key(device))
+    }
+
+    /// What the rules last said of every device.
+    pub fn verdicts(&self) -> Result<Vec<DeviceVerdicts>, StoreError> {
+        self.all("verdict/")
+    }
+
     /// The ledger's versions, oldest first.
     pub fn ledger_versions(&self) -> Result<Vec<LedgerVersion>, StoreError> {
         self.all("ledger/version/")
@@ -218,6 +262,16 @@ impl Batch {
         self.put_json(&format!("history/{}//{number:08x}", by_device(key)), step);
     }
 
+    /// Writes what the rules say of a device.
+    pub fn put_verdicts(&mut self, verdicts: &DeviceVerdicts) {
+        self.put_json(&verdicts_key(&verdicts.device), verdicts);
+    }
+
+    /// Forgets a device that is neither listed nor reporting any more.
+    pub fn remove_verdicts(&mut self, device: &str) {
+        self.remove(verdicts_key(device));
+    }
+
     /// Adds a version of the ledger and makes it the current one.
     pub fn put_ledger(&mut self, version: &LedgerVersion, ledger: &Ledger) {
         self.put_json(&format!("ledger/version/{:016x}", version.number), version);
@@ -229,6 +283,10 @@ impl Batch {
         self.put_json(&format!("notice/{:016x}", notice.number), notice);
         self.put_json("meta/last_notice", &notice.number);
     }
+}
+
+fn verdicts_key(device: &str) -> String {
+    format!("verdict{}", daicho_rules::violation::key("", device, ""))
 }
 
 /// `rule/device/subject` as `device/rule/subject`, so that one device's violations lie together.

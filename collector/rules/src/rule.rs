@@ -124,7 +124,7 @@ pub struct Finding {
 }
 
 /// Something that cannot be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unknown {
     /// The subject that it concerns; `None` concerns the whole device.
     pub subject: Option<String>,
