@@ -6,4 +6,5 @@ pub mod facts;
 pub mod observation;
 pub mod time;
 pub mod token;
+pub mod versions;
 pub mod wire;
