@@ -31,7 +31,12 @@ fn check(manager: Manager, file: &str, agrees: impl Fn(&str, &str, &str, Orderin
 }
 
 fn signs(_: &str, _: &str, expected: &str, order: Ordering) -> bool {
-    expected == ["<", "=", ">"][usize::try_from(order as i8 + 1).unwrap()]
+    expected
+        == match order {
+            Ordering::Less => "<",
+            Ordering::Equal => "=",
+            Ordering::Greater => ">",
+        }
 }
 
 fn numbers(_: &str, _: &str, expected: &str, order: Ordering) -> bool {
