@@ -1,6 +1,6 @@
 //! The collector: keeps the ledger and the observations, compares the two, alerts and answers.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use daicho_rules::ledger::Ledger;
 use tokio::sync::Notify;
@@ -32,6 +32,8 @@ pub struct Collector {
     pub judging: tokio::sync::Mutex<()>,
     /// A notice was added to the outbox.
     pub outbox_filled: Notify,
+    /// Who is told, once `serve` has read the configuration: for `daicho alerts` and its test.
+    pub outbox: OnceLock<Arc<alerts::Outbox>>,
 }
 
 impl Collector {
@@ -51,6 +53,7 @@ impl Collector {
             ledger: RwLock::new(Arc::new(ledger)),
             judging: tokio::sync::Mutex::new(()),
             outbox_filled: Notify::new(),
+            outbox: OnceLock::new(),
         })
     }
 

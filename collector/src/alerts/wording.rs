@@ -1,0 +1,306 @@
+//! What a message says to a person, in Japanese and in English.
+//!
+//! Names and labels come from endpoints and are hostile: everything passes through [`plain`], so that no text can
+//! break a line, become a header, or turn the direction of what follows.
+
+use daicho_proto::time::japan;
+use daicho_rules::rule::{Proof, Severity};
+use daicho_rules::text::{Language, Text};
+use daicho_rules::violation::StepKind;
+use jiff::Timestamp;
+
+use super::channels::{Message, Occasion};
+use crate::shelves::Notice;
+
+/// Characters of one sentence: a summary is one line; what is longer came from a name that means harm.
+const SENTENCE_MAX: usize = 300;
+/// Characters of one name or value.
+const VALUE_MAX: usize = 120;
+/// Characters of a subject: about what a list of mails shows.
+const SUBJECT_MAX: usize = 70;
+/// Pieces of evidence in one entry; the rest is one command away.
+const PROOFS_MAX: usize = 4;
+
+/// `text` in one line of visible characters, at most `most` of them: what a terminal, a mail program or a log would
+/// obey (control, direction and invisible characters, line ends of any kind) stands there as `\u{...}`.
+pub fn plain(text: &str, most: usize) -> String {
+    let mut visible = String::with_capacity(text.len().min(most * 4));
+    for (count, c) in text.chars().enumerate() {
+        if count == most {
+            visible.push('…');
+            break;
+        }
+        if is_obeyed(c) {
+            visible.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
+        } else {
+            visible.push(c);
+        }
+    }
+    visible
+}
+
+/// Characters that do something instead of being seen.
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+}
+
+/// A server's answer, for logs and people.
+pub fn answer(text: &str) -> String {
+    plain(text.trim(), SENTENCE_MAX)
+}
+
+/// `2026-11-22 09:12`, in Japan.
+pub fn japanese_time(at: Timestamp) -> String {
+    at.to_zoned(japan()).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// The subject, in the first language.
+pub fn subject(message: &Message, languages: &[Language]) -> String {
+    let japanese = languages.first() != Some(&Language::English);
+    let total: usize = message.counts.values().sum();
+    let urgent = message.notices.iter().any(|notice| notice.violation.severity == Severity::High);
+    let mark = match (japanese, urgent) {
+        (true, true) => "【台帳・至急】",
+        (true, false) => "【台帳】",
+        (false, true) => "[Daicho, urgent] ",
+        (false, false) => "[Daicho] ",
+    };
+    let articles = articles(message, japanese);
+    let words = match (&message.occasion, message.notices.as_slice(), japanese) {
+        (Occasion::Test { .. }, _, true) => "試験送信です（対応は不要です）".to_owned(),
+        (Occasion::Test { .. }, _, false) => "This is a test, nothing to do".to_owned(),
+        (Occasion::News, [one], _) if total == 1 => {
+            let language = if japanese { Language::Japanese } else { Language::English };
+            let violation = &one.violation;
+            let summary = violation.summary.in_language(language);
+            format!("{} {}: {}", article(violation.article, japanese), violation.device, summary)
+        }
+        (Occasion::Start, _, true) => format!("未解決の違反 {total}件（{articles}）"),
+        (Occasion::Start, _, false) => format!("{total} open violations ({articles})"),
+        (Occasion::News, notices, true) if only_wrong(notices) => format!("違反 {total}件（{articles}）"),
+        (Occasion::News, notices, false) if only_wrong(notices) => format!("{total} violations ({articles})"),
+        (Occasion::News, _, true) => format!("違反の動き {total}件（{articles}）"),
+        (Occasion::News, _, false) => format!("{total} changes of violations ({articles})"),
+    };
+    format!("{mark}{}", plain(&words, SUBJECT_MAX))
+}
+
+/// Everything listed is wrong now.
+fn only_wrong(notices: &[Notice]) -> bool {
+    use StepKind::{ExceptionEnded, Opened, Reopened};
+    notices.iter().all(|notice| matches!(notice.what, Opened | Reopened | ExceptionEnded))
+}
+
+/// The whole text, one language after the other.
+pub fn body(message: &Message, languages: &[Language]) -> String {
+    let parts: Vec<String> = languages
+        .iter()
+        .map(|language| match language {
+            Language::Japanese => in_words(message, true),
+            Language::English => in_words(message, false),
+        })
+        .collect();
+    parts.join("\n\n------------------------------------------------------------\n\n")
+}
+
+fn in_words(message: &Message, japanese: bool) -> String {
+    let say = |ja: &str, en: &str| if japanese { ja.to_owned() } else { en.to_owned() };
+    let total: usize = message.counts.values().sum();
+    let mut text = match &message.occasion {
+        Occasion::Test { asked_by } => {
+            let who = plain(asked_by, VALUE_MAX);
+            let at = japanese_time(message.at);
+            return say(
+                &format!(
+                    "これは台帳（Daicho）の試験送信です。対応は不要です。\n\
+                     {at}（日本時間）に {who} が送りました。\n\
+                     これが読めれば、違反のお知らせもこの宛先に届きます。\n"
+                ),
+                &format!(
+                    "This is a test message of Daicho. There is nothing to do.\n\
+                     {who} asked for it at {at} (Japan time).\n\
+                     If you can read this, news of violations will reach you here, too.\n"
+                ),
+            );
+        }
+        Occasion::Start => say(
+            &format!(
+                "台帳（Daicho）からのお知らせが、この宛先に届くようになりました。\n\
+                 現在、規程に反する状態が {total} 件あります（{}）。\n",
+                articles(message, true)
+            ),
+            &format!(
+                "From now on, Daicho tells you here where machines differ from the regulation.\n\
+                 At present {total} violations are open ({}).\n",
+                articles(message, false)
+            ),
+        ),
+        Occasion::News if only_wrong(&message.notices) => say(
+            &format!("規程に反する状態が {total} 件見つかりました（{}）。\n", articles(message, true)),
+            &format!("{total} found that differ from the regulation ({}).\n", articles(message, false)),
+        ),
+        Occasion::News => say(
+            &format!("規程に反する状態に {total} 件の動きがありました（{}）。\n", articles(message, true)),
+            &format!("{total} changes of what differs from the regulation ({}).\n", articles(message, false)),
+        ),
+    };
+    for notice in &message.notices {
+        text.push('\n');
+        text.push_str(&entry(notice, japanese));
+    }
+    if message.more > 0 {
+        text.push_str(&say(
+            &format!(
+                "\nこのほかに {} 件あります。全件は次のコマンドで確認できます:\n  daicho violations\n",
+                message.more
+            ),
+            &format!(
+                "\nThere are {} more. This command lists them all:\n  daicho violations\n",
+                message.more
+            ),
+        ));
+    }
+    text.push_str(&say(
+        "\n時刻は日本時間です。このメールは台帳（Daicho）が自動で送りました。\n",
+        "\nTimes are Japan time. Daicho sent this message by itself.\n",
+    ));
+    text
+}
+
+fn entry(notice: &Notice, japanese: bool) -> String {
+    let say = |ja: &'static str, en: &'static str| if japanese { ja } else { en };
+    let language = if japanese { Language::Japanese } else { Language::English };
+    let violation = &notice.violation;
+    let sentence = |text: &Text| plain(text.in_language(language), SENTENCE_MAX);
+    let title = article_title(violation.article)
+        .map(|title| format!("{}{}", say("　", " "), title.in_language(language)))
+        .unwrap_or_default();
+    let mut lines = vec![
+        format!(
+            "■ {}{title} [{}{}{}]",
+            article(violation.article, japanese),
+            what(notice.what, japanese),
+            say("・重要度 ", ", "),
+            severity(violation.severity, japanese),
+        ),
+        format!("  {}: {}", say("機器", "Device"), plain(&violation.device, VALUE_MAX)),
+        format!("  {}: {}", say("内容", "What"), sentence(&violation.summary)),
+        format!("  {}: {}", say("いつから", "Since"), japanese_time(violation.first_seen)),
+    ];
+    for (position, proof) in violation.evidence.iter().take(PROOFS_MAX).enumerate() {
+        let label = if position == 0 { say("根拠", "Evidence") } else { say("　　", "        ") };
+        let mark = if position == 0 { ":" } else { " " };
+        lines.push(format!("  {label}{mark} {}", evidence(proof, japanese)));
+    }
+    if !matches!(notice.what, StepKind::Resolved | StepKind::Closed) {
+        lines.push(format!("  {}: {}", say("対応", "Remedy"), sentence(&violation.remedy)));
+    }
+    lines.push(format!("  {}: {}", say("番号", "Key"), plain(&violation.key, SENTENCE_MAX)));
+    lines.push(format!("  {}: {}", say("詳しく", "More"), command(notice)));
+    lines.join("\n") + "\n"
+}
+
+/// How to ask further. A key with characters that would not survive a mail is not put into a command.
+fn command(notice: &Notice) -> String {
+    let key = &notice.violation.key;
+    if key.chars().count() > SENTENCE_MAX || key.chars().any(is_obeyed) {
+        return format!("daicho violations --article {}", notice.violation.article);
+    }
+    // Single quotes of a shell: nothing within them is obeyed but the quote itself.
+    format!("daicho violations --key '{}'", key.replace('\'', r"'\''"))
+}
+
+fn evidence(proof: &Proof, japanese: bool) -> String {
+    let fact = if japanese { fact_in_japanese(&proof.fact) } else { proof.fact.as_str() };
+    let mut text = format!(
+        "{} {} = {}",
+        plain(fact, VALUE_MAX),
+        plain(&proof.field, VALUE_MAX),
+        plain(&proof.value, VALUE_MAX)
+    );
+    let mut origin: Vec<String> = proof.source.iter().map(|source| plain(source, VALUE_MAX)).collect();
+    origin.extend(proof.observed_at.map(japanese_time));
+    if let Some(row) = &proof.ledger_row {
+        origin.push(format!("{} {}", if japanese { "台帳" } else { "ledger" }, plain(row, VALUE_MAX)));
+    }
+    if !origin.is_empty() {
+        let (open, between, close) = if japanese { ("（", "、", "）") } else { (" (", ", ", ")") };
+        text.push_str(open);
+        text.push_str(&origin.join(between));
+        text.push_str(close);
+    }
+    text
+}
+
+fn fact_in_japanese(fact: &str) -> &str {
+    match fact {
+        "accounts" => "アカウント",
+        "packages" => "パッケージ",
+        "updates" => "更新プログラム",
+        "antivirus" => "ウイルス対策",
+        "services" => "サービス",
+        "software" => "ソフトウェア",
+        "media" => "外部記録媒体",
+        "host" => "機器",
+        "ledger" => "台帳",
+        other => other,
+    }
+}
+
+/// `第8条 3件、第11条 9件`
+fn articles(message: &Message, japanese: bool) -> String {
+    let one = |(number, count): (&u8, &usize)| {
+        if japanese {
+            format!("{} {count}件", article(*number, japanese))
+        } else {
+            format!("{}: {count}", article(*number, japanese))
+        }
+    };
+    message.counts.iter().map(one).collect::<Vec<_>>().join(if japanese { "、" } else { ", " })
+}
+
+fn article(number: u8, japanese: bool) -> String {
+    if japanese { format!("第{number}条") } else { format!("Article {number}") }
+}
+
+/// The headings of the regulation's articles that have rules.
+fn article_title(number: u8) -> Option<Text> {
+    Some(match number {
+        4 => Text::new("機器台帳の管理", "device ledger"),
+        8 => Text::new("不要なアカウント", "unneeded accounts"),
+        9 => Text::new("セキュリティパッチの適用", "security patches"),
+        11 => Text::new("外部記録媒体の接続制限", "external media"),
+        13 => Text::new("不要なソフトウェア・サービス", "unneeded software and services"),
+        _ => return None,
+    })
+}
+
+/// What happened, in a word.
+pub fn what(what: StepKind, japanese: bool) -> &'static str {
+    let (ja, en) = match what {
+        StepKind::Opened => ("新規", "new"),
+        StepKind::Changed => ("変化", "changed"),
+        StepKind::Resolved => ("解消", "resolved"),
+        StepKind::Reopened => ("再発", "again"),
+        StepKind::Acknowledged => ("確認済み", "acknowledged"),
+        StepKind::Excepted => ("例外承認", "excepted"),
+        StepKind::ExceptionEnded => ("例外の終了", "exception ended"),
+        StepKind::Closed => ("完了", "closed"),
+    };
+    if japanese { ja } else { en }
+}
+
+fn severity(severity: Severity, japanese: bool) -> &'static str {
+    let (ja, en) = match severity {
+        Severity::High => ("高", "high"),
+        Severity::Medium => ("中", "medium"),
+        Severity::Low => ("低", "low"),
+    };
+    if japanese { ja } else { en }
+}
+
+#[cfg(test)]
+mod tests;
