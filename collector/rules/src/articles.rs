@@ -1,10 +1,25 @@
 //! The regulation's table of contents. A rule that is written and not listed fails the house's own test.
 
 use crate::evidence::Evidence;
-use crate::rule::{Assessment, Rule};
+use crate::ledger::DeviceStatus;
+use crate::rule::{Assessment, Rule, Setting, Unknown};
+use crate::text::Text;
+
+mod article_04_device_ledger;
+mod article_08_unneeded_accounts;
+mod words;
+
+use article_04_device_ledger::{silent_device, unlisted_device};
+use article_08_unneeded_accounts::{long_unused, retired_staff, unlisted_account};
 
 /// Every rule, in the order of the articles.
-pub static RULES: &[&Rule] = &[];
+pub static RULES: &[&Rule] = &[
+    &unlisted_device::RULE,
+    &silent_device::RULE,
+    &retired_staff::RULE,
+    &long_unused::RULE,
+    &unlisted_account::RULE,
+];
 
 /// What one rule says of one device.
 #[derive(Debug)]
@@ -15,7 +30,78 @@ pub struct Judged {
     pub assessment: Assessment,
 }
 
-/// Asks every rule about one device.
+/// The rule with this id.
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    RULES.iter().copied().find(|rule| rule.id == id)
+}
+
+/// Every setting of the ledger, in the order of the rules: for the ledger's template and its reader.
+pub fn settings() -> Vec<&'static Setting> {
+    let mut settings: Vec<&Setting> = Vec::new();
+    for setting in RULES.iter().flat_map(|rule| rule.settings) {
+        if !settings.iter().any(|known| known.key == setting.key) {
+            settings.push(setting);
+        }
+    }
+    settings
+}
+
+/// Asks every rule about one device. A scrapped machine that no longer reports is asked nothing.
+///
+/// What was seen before a device fell silent may be long past: its findings stand, but nothing of it is right any more
+/// until it reports again.
 pub fn judge(evidence: &Evidence<'_>) -> Vec<Judged> {
-    RULES.iter().map(|rule| Judged { rule, assessment: (rule.assess)(evidence) }).collect()
+    let silence = silent_device::silence(evidence);
+    let scrapped = evidence.device.is_some_and(|device| device.status == DeviceStatus::Retired);
+    if scrapped && (evidence.record.is_none() || silence.is_some()) {
+        return Vec::new();
+    }
+    let ask = |rule: &&'static Rule| {
+        let mut assessment = (rule.assess)(evidence);
+        assessment.merge_same_subjects();
+        if let (Some(since), false, Some(_)) = (silence, rule.article == 4, evidence.record) {
+            doubt_old_looks(&mut assessment, since);
+        }
+        Judged { rule, assessment }
+    };
+    RULES.iter().map(ask).collect()
+}
+
+fn doubt_old_looks(assessment: &mut Assessment, since: jiff::Timestamp) {
+    assessment.cleared.retain(|cleared| cleared.since.is_some());
+    let day = daicho_proto::time::japanese_date(since);
+    assessment.unknowns.push(Unknown {
+        subject: None,
+        reason: Text::new(
+            format!("{}を最後に報告がなく、今の状態がわかりません。", words::ja(day)),
+            format!("The last report is of {day}; the present state is not known."),
+        ),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rules_id_begins_with_its_article_and_is_its_own() {
+        let mut ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
+        for rule in RULES {
+            assert!(rule.id.starts_with(&format!("{:02}.", rule.article)), "{}", rule.id);
+            for setting in rule.settings {
+                assert!((setting.range.0..=setting.range.1).contains(&setting.default), "{}", setting.key);
+            }
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), RULES.len());
+    }
+
+    #[test]
+    fn a_setting_has_one_meaning_and_one_default() {
+        let all: Vec<&Setting> = RULES.iter().flat_map(|rule| rule.settings).collect();
+        for setting in &all {
+            assert!(all.iter().filter(|other| other.key == setting.key).all(|other| other == setting));
+        }
+    }
 }

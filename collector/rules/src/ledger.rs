@@ -32,14 +32,12 @@ impl Ledger {
 
     /// The member of staff with this ID.
     pub fn member_of_staff(&self, staff_id: &str) -> Option<&Staff> {
-        let wanted = normal::key(staff_id);
-        self.staff.iter().find(|member| normal::key(&member.staff_id) == wanted)
+        self.staff.iter().find(|member| normal::same(&member.staff_id, staff_id))
     }
 
     /// The device with this ID.
     pub fn device(&self, device_id: &str) -> Option<&Device> {
-        let wanted = normal::key(device_id);
-        self.devices.iter().find(|device| normal::key(&device.device_id) == wanted)
+        self.devices.iter().find(|device| normal::same(&device.device_id, device_id))
     }
 }
 
@@ -148,9 +146,9 @@ impl Scope {
         match (self, device) {
             (Scope::All, _) => true,
             (Scope::Group(name), Some(device)) => {
-                device.group.as_ref().is_some_and(|group| normal::key(group) == normal::key(name))
+                device.group.as_ref().is_some_and(|group| normal::same(group, name))
             }
-            (Scope::Device(id), Some(device)) => normal::key(&device.device_id) == normal::key(id),
+            (Scope::Device(id), Some(device)) => normal::same(&device.device_id, id),
             (Scope::Group(_) | Scope::Device(_), None) => false,
         }
     }

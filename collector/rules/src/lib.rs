@@ -10,5 +10,4 @@ pub mod normal;
 pub mod record;
 pub mod rule;
 pub mod text;
-pub mod versions;
 pub mod violation;

@@ -1,10 +1,12 @@
 //! The fold of one endpoint's observations: what is known of it now, and which media were ever used on it.
 
+use std::collections::BTreeMap;
+
 use daicho_proto::document::Document;
 use daicho_proto::endpoint::EndpointId;
 use daicho_proto::facts::{
     Account, Antivirus, Fact, Gap, Host, Look, Medium, MediumAction, MediumSeen, Package, Service, Software,
-    Updates,
+    Update, Updates,
 };
 use daicho_proto::observation::{Observation, ObservationId};
 use jiff::Timestamp;
@@ -15,6 +17,12 @@ pub const SIGHTINGS_MAX: usize = 400;
 
 /// Gaps that one endpoint remembers: enough to show that something is wrong, few enough to read.
 pub const GAPS_MAX: usize = 32;
+
+/// Connections that one medium remembers. The first is always kept with `first_at`.
+pub const CONNECTIONS_MAX: usize = 64;
+
+/// Two tellings of one connection differ by less: the kernel's event, the inventory and the journal each have a clock.
+const SAME_CONNECTION_SECONDS: i64 = 10;
 
 /// What is known of one endpoint. A subject that is `None` was never reported.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,8 +42,53 @@ pub struct EndpointRecord {
     pub sightings: Vec<Sighting>,
     /// What the agent had to give up.
     pub gaps: Vec<Gap>,
+    /// Since when a state lasts that one look cannot date.
+    pub since: Since,
     /// When the collector last heard of it, by the collector's clock.
     pub last_heard: Option<Timestamp>,
+}
+
+/// Since when states last that a single look cannot date: the first look that saw them, by the endpoint's clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Since {
+    /// By [`Since::update_key`]: since when a security update waits for this installed version.
+    pub security_updates: BTreeMap<String, Timestamp>,
+    /// Since when an update waits for a restart.
+    pub restart_pending: Option<Timestamp>,
+}
+
+impl Since {
+    /// The installed version, and not the offered one: a newer offer does not start the clock again.
+    pub fn update_key(update: &Update) -> String {
+        format!("{}:{}={}", update.manager, update.name, update.installed_version.as_deref().unwrap_or("-"))
+    }
+
+    fn see_updates(&mut self, pending: &[Update], complete: bool, observed_at: Timestamp) {
+        let known = std::mem::take(&mut self.security_updates);
+        for update in pending.iter().filter(|update| update.security == Some(true)) {
+            let key = Since::update_key(update);
+            let since = known.get(&key).copied().unwrap_or(observed_at).min(observed_at);
+            self.security_updates.insert(key, since);
+        }
+        if !complete {
+            for (key, since) in known {
+                self.security_updates.entry(key).or_insert(since);
+            }
+        }
+    }
+
+    fn see_host(&mut self, host: &Host, observed_at: Timestamp) {
+        match host.restart_pending {
+            Some(true) => {
+                let restarted = |since: &Timestamp| host.boot_time.is_some_and(|boot| boot > *since);
+                let since = self.restart_pending.filter(|since| !restarted(since));
+                self.restart_pending = Some(since.unwrap_or(observed_at).min(observed_at));
+            }
+            Some(false) => self.restart_pending = None,
+            None => {}
+        }
+    }
 }
 
 /// A look, with its time and name.
@@ -64,6 +117,9 @@ pub struct Sighting {
     pub present: bool,
     /// Known from the system's records only: nobody saw it live.
     pub found_afterwards: bool,
+    /// When each of its newest connections began, oldest first.
+    #[serde(default)]
+    pub connections: Vec<Timestamp>,
     /// How many connections were seen.
     pub uses: u64,
     /// The observation that told of the last connection.
@@ -73,13 +129,19 @@ pub struct Sighting {
 impl EndpointRecord {
     /// What a document tells, as if its endpoint had reported it at `received_at`.
     pub fn from_document(document: Document, received_at: Timestamp) -> Self {
-        let observed_at = document.observed_at;
         let mut record = EndpointRecord::default();
-        for fact in document.into_facts() {
-            record.take(fact, observed_at, None);
-        }
+        record.take_document(document);
         record.last_heard = Some(received_at);
         record
+    }
+
+    /// Takes a document in, heard when it was observed.
+    pub fn take_document(&mut self, document: Document) {
+        let observed_at = document.observed_at;
+        for fact in document.into_facts() {
+            self.take(fact, observed_at, None);
+        }
+        self.last_heard = Some(observed_at);
     }
 
     /// Takes one observation in. Taking the same one twice changes nothing: the intake lets each pass once.
@@ -104,10 +166,20 @@ impl EndpointRecord {
             Some(Held { look, observed_at, observation })
         }
         match fact {
-            Fact::Host(look) => self.host = held(look, observed_at, observation),
+            Fact::Host(look) => {
+                if let Some(host) = look.value() {
+                    self.since.see_host(host, observed_at);
+                }
+                self.host = held(look, observed_at, observation);
+            }
             Fact::Accounts(look) => self.accounts = held(look, observed_at, observation),
             Fact::Packages(look) => self.packages = held(look, observed_at, observation),
-            Fact::Updates(look) => self.updates = held(look, observed_at, observation),
+            Fact::Updates(look) => {
+                if let Some(updates) = look.value() {
+                    self.since.see_updates(&updates.pending, look.is_complete(), observed_at);
+                }
+                self.updates = held(look, observed_at, observation);
+            }
             Fact::Antivirus(look) => self.antivirus = held(look, observed_at, observation),
             Fact::Services(look) => self.services = held(look, observed_at, observation),
             Fact::Software(look) => self.software = held(look, observed_at, observation),
@@ -137,13 +209,16 @@ impl EndpointRecord {
         observed_at: Timestamp,
         observation: Option<ObservationId>,
     ) {
-        if complete {
-            for sighting in &mut self.sightings {
-                sighting.present = false;
-            }
-        }
         for medium in media {
             self.sight(medium, medium.seen == MediumSeen::Present, false, observed_at, observation);
+        }
+        if complete {
+            let here = |known: &Medium| {
+                media.iter().any(|medium| medium.seen == MediumSeen::Present && same_medium(known, medium))
+            };
+            for sighting in &mut self.sightings {
+                sighting.present = sighting.present && here(&sighting.medium);
+            }
         }
     }
 
@@ -156,45 +231,66 @@ impl EndpointRecord {
         observation: Option<ObservationId>,
     ) {
         let from_record = medium.seen == MediumSeen::Record;
-        let attached_at =
-            if from_record { medium.last_seen } else { medium.first_seen }.unwrap_or(observed_at);
+        let told = if from_record { medium.last_seen.or(medium.first_seen) } else { medium.first_seen };
+        let attached_at = told.unwrap_or(observed_at);
         let last_at = if from_record { attached_at } else { observed_at };
         let known = self.sightings.iter_mut().find(|sighting| same_medium(&sighting.medium, medium));
-        if let Some(sighting) = known {
-            let newer = begins || attached_at > sighting.attached_at;
-            if newer {
-                sighting.uses += 1;
-                sighting.attached_at = sighting.attached_at.max(attached_at);
+        let Some(sighting) = known else {
+            self.make_room();
+            let first_at = medium.first_seen.unwrap_or(attached_at).min(attached_at);
+            let mut connections = vec![first_at, attached_at];
+            connections.dedup();
+            self.sightings.push(Sighting {
+                medium: medium.clone(),
+                first_at,
+                attached_at,
+                last_at,
+                present,
+                found_afterwards: from_record,
+                uses: connections.len() as u64,
+                connections,
+                observation,
+            });
+            return;
+        };
+        // A stick that stays in and tells no time is the same use, look after look.
+        let lasts = told.is_none() && !begins && (from_record || sighting.present);
+        let told_before =
+            |at: &Timestamp| (at.as_second() - attached_at.as_second()).abs() < SAME_CONNECTION_SECONDS;
+        let forgotten = sighting.connections.len() == CONNECTIONS_MAX
+            && sighting.connections.first().is_some_and(|oldest| attached_at < *oldest);
+        if !lasts && !forgotten && !sighting.connections.iter().any(told_before) {
+            sighting.uses += 1;
+            sighting.connections.push(attached_at);
+            sighting.connections.sort_unstable();
+            let excess = sighting.connections.len().saturating_sub(CONNECTIONS_MAX);
+            sighting.connections.drain(..excess);
+            sighting.first_at = sighting.first_at.min(attached_at);
+            if attached_at > sighting.attached_at {
+                sighting.attached_at = attached_at;
                 sighting.observation = observation;
                 sighting.found_afterwards = from_record;
             }
-            if last_at >= sighting.last_at {
-                sighting.last_at = last_at;
-                let remembered = sighting.medium.clone();
-                sighting.medium = medium.clone();
-                sighting.medium.filesystem_uuid =
-                    medium.filesystem_uuid.clone().or(remembered.filesystem_uuid);
-                sighting.medium.label = medium.label.clone().or(remembered.label);
-            }
-            sighting.present = present;
-            return;
         }
+        if last_at >= sighting.last_at {
+            sighting.last_at = last_at;
+            let remembered = std::mem::replace(&mut sighting.medium, medium.clone());
+            sighting.medium.filesystem_uuid = medium.filesystem_uuid.clone().or(remembered.filesystem_uuid);
+            sighting.medium.label = medium.label.clone().or(remembered.label);
+        }
+        // What the records remember says nothing about whether it is plugged in now.
+        if !from_record {
+            sighting.present = present;
+        }
+    }
+
+    fn make_room(&mut self) {
         if self.sightings.len() >= SIGHTINGS_MAX {
             let oldest = self.sightings.iter().enumerate().filter(|(_, sighting)| !sighting.present);
             if let Some((index, _)) = oldest.min_by_key(|(_, sighting)| sighting.last_at) {
                 self.sightings.remove(index);
             }
         }
-        self.sightings.push(Sighting {
-            medium: medium.clone(),
-            first_at: medium.first_seen.unwrap_or(attached_at).min(attached_at),
-            attached_at,
-            last_at,
-            present,
-            found_afterwards: from_record,
-            uses: 1,
-            observation,
-        });
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::Evidence;
+use crate::ledger::RowReference;
 use crate::text::Text;
 
 /// One rule of the house, named for the breach: `08.retired_staff`.
@@ -73,6 +74,8 @@ pub struct Assessment {
     pub findings: Vec<Finding>,
     /// What cannot be told. It neither opens nor closes a violation.
     pub unknowns: Vec<Unknown>,
+    /// Subjects that were surely seen to be right, although something else is unknown.
+    pub cleared: Vec<Cleared>,
 }
 
 /// An assessment in one word.
@@ -93,7 +96,43 @@ impl Assessment {
 
     /// Nothing can be told of this device.
     pub fn undetermined(reason: Text) -> Self {
-        Assessment { findings: Vec::new(), unknowns: vec![Unknown { subject: None, reason }] }
+        Assessment { unknowns: vec![Unknown { subject: None, reason }], ..Assessment::default() }
+    }
+
+    /// Adds something that cannot be told of one subject.
+    pub fn doubt(&mut self, subject: impl Into<String>, reason: Text) {
+        self.unknowns.push(Unknown { subject: Some(subject.into()), reason });
+    }
+
+    /// Adds a subject that was surely seen to be right.
+    pub fn clear(&mut self, subject: impl Into<String>) {
+        self.cleared.push(Cleared { subject: subject.into(), since: None, proofs: Vec::new() });
+    }
+
+    /// Makes two findings of the same subject one: the graver words, all proofs, the newest time.
+    pub(crate) fn merge_same_subjects(&mut self) {
+        let mut merged: Vec<Finding> = Vec::with_capacity(self.findings.len());
+        let mut places = std::collections::BTreeMap::new();
+        for finding in self.findings.drain(..) {
+            let place = *places.entry(finding.subject.clone()).or_insert(merged.len());
+            let Some(kept) = merged.get_mut(place) else {
+                merged.push(finding);
+                continue;
+            };
+            let (mut graver, lighter) = if finding.severity > kept.severity {
+                (finding, kept.clone())
+            } else {
+                (kept.clone(), finding)
+            };
+            graver.occurred_at = graver.occurred_at.max(lighter.occurred_at);
+            for proof in lighter.proofs {
+                if !graver.proofs.contains(&proof) {
+                    graver.proofs.push(proof);
+                }
+            }
+            *kept = graver;
+        }
+        self.findings = merged;
     }
 
     /// Violated if anything was found, else undetermined if anything is unknown: silence is not compliance.
@@ -123,6 +162,17 @@ pub struct Finding {
     pub occurred_at: Option<Timestamp>,
 }
 
+/// A subject that was surely seen to be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cleared {
+    /// The subject.
+    pub subject: String,
+    /// Of an incident: every use from then on is covered by the ledger. `None` for a state.
+    pub since: Option<Timestamp>,
+    /// What shows that it is right.
+    pub proofs: Vec<Proof>,
+}
+
 /// Something that cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unknown {
@@ -147,4 +197,35 @@ pub struct Proof {
     pub observed_at: Option<Timestamp>,
     /// The ledger's row: `staff.csv:12`.
     pub ledger_row: Option<String>,
+}
+
+impl Proof {
+    /// An observed value.
+    pub fn observed(fact: &str, field: &str, value: impl Into<String>, observed_at: Timestamp) -> Self {
+        Proof {
+            fact: fact.to_owned(),
+            field: field.to_owned(),
+            value: value.into(),
+            observed_at: Some(observed_at),
+            ..Proof::default()
+        }
+    }
+
+    /// What the ledger says.
+    pub fn ledger(field: &str, value: impl Into<String>, row: &RowReference) -> Self {
+        Proof {
+            fact: "ledger".to_owned(),
+            field: field.to_owned(),
+            value: value.into(),
+            source: Some(row.place.clone()),
+            ledger_row: Some(row.to_string()),
+            ..Proof::default()
+        }
+    }
+
+    /// The same with the place where the value was read.
+    pub fn read_in(mut self, source: impl Into<String>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
 }

@@ -4,10 +4,14 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::articles::Judged;
-use crate::evidence::Evidence;
 use crate::rule::{Kind, Proof, Severity};
 use crate::text::Text;
+
+mod by_people;
+mod reconciling;
+
+pub use by_people::{CannotAcknowledge, CannotClose, acknowledge, close};
+pub use reconciling::reconcile;
 
 /// One difference between ledger and machine. Its key is (rule, device, subject): judging twice changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,14 +77,14 @@ pub struct Excepted {
     pub expires_on: Date,
 }
 
-/// A person's closing of an incident.
+/// A person's closing of an incident. It covers the uses that were known then; a newer one reopens it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
     /// Who.
     pub by: String,
     /// Why.
     pub reason: String,
-    /// When: it covers what happened up to then.
+    /// When.
     pub at: Timestamp,
 }
 
@@ -142,16 +146,4 @@ pub struct Change {
     pub violation: Violation,
     /// To be added to its history; `None`: only `last_seen` moved.
     pub step: Option<Step>,
-}
-
-/// Compares what is known of `device` with what the rules say now. Pure: the same arguments give the same changes, and
-/// with the changes applied the second call gives none.
-pub fn reconcile(
-    known: &[Violation],
-    device: &str,
-    judged: &[Judged],
-    evidence: &Evidence<'_>,
-) -> Vec<Change> {
-    let _ = (known, device, judged, evidence);
-    Vec::new()
 }

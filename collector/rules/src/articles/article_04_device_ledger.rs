@@ -1,0 +1,4 @@
+//! Article 4: every device is in the ledger, and every device in the ledger is there.
+
+pub(in crate::articles) mod silent_device;
+pub(in crate::articles) mod unlisted_device;

@@ -1,0 +1,108 @@
+//! A machine that the ledger says is in use has not reported for too long, or never.
+
+use jiff::Timestamp;
+
+use crate::articles::words;
+use crate::evidence::Evidence;
+use crate::ledger::{DeviceKind, DeviceStatus};
+use crate::rule::{Assessment, Finding, Kind, Proof, Rule, Setting, Severity};
+use crate::text::Text;
+
+pub(in crate::articles) static RULE: Rule = Rule {
+    id: "04.silent_device",
+    article: 4,
+    summary: (
+        "台帳で使用中の機器から報告がありません。",
+        "A device that the ledger says is in use does not report.",
+    ),
+    remedy: (
+        "機器の電源、ネットワーク、エージェントを確かめてください。使っていない機器は、台帳の状態を予備か廃棄に直してください。",
+        "Check the device's power, network and agent. If it is not in use, correct its status in the ledger.",
+    ),
+    severity: Severity::Medium,
+    kind: Kind::Standing,
+    settings: &[SERVER, TERMINAL],
+    assess,
+};
+
+const SERVER: Setting = Setting {
+    key: "04.silence_days_max_server",
+    default: 1,
+    range: (0, 3650),
+    meaning: (
+        "サーバが報告しなくてもよい日数（日本の暦日）",
+        "Days, in Japan's calendar, that a server may be silent",
+    ),
+};
+
+const TERMINAL: Setting = Setting {
+    key: "04.silence_days_max_terminal",
+    default: 7,
+    range: (0, 3650),
+    meaning: (
+        "端末が報告しなくてもよい日数（日本の暦日）",
+        "Days, in Japan's calendar, that a terminal may be silent",
+    ),
+};
+
+/// Since when a machine has been silent for longer than it may; `None` while it reports, or never did.
+pub(in crate::articles) fn silence(evidence: &Evidence<'_>) -> Option<Timestamp> {
+    let heard = evidence.record?.last_heard?;
+    (evidence.days_since(heard) > limit(evidence)).then_some(heard)
+}
+
+fn limit(evidence: &Evidence<'_>) -> i64 {
+    let server = evidence.device.is_some_and(|device| device.kind == DeviceKind::Server);
+    evidence.ledger.setting(if server { &SERVER } else { &TERMINAL })
+}
+
+fn assess(evidence: &Evidence<'_>) -> Assessment {
+    let Some(device) = evidence.device else { return Assessment::satisfied() };
+    if device.status != DeviceStatus::InUse || device.kind == DeviceKind::Network {
+        return Assessment::satisfied();
+    }
+    let id = &device.device_id;
+    let heard = evidence.record.and_then(|record| record.last_heard);
+    let limit = limit(evidence);
+    let summary = match heard {
+        Some(heard) if evidence.days_since(heard) < 0 => {
+            return Assessment::undetermined(Text::new(
+                format!("報告の日付（{}）が未来です。時計を確かめてください。", words::ja(words::day(heard))),
+                format!(
+                    "The report is dated {}, which is in the future. Check the clocks.",
+                    words::day(heard)
+                ),
+            ));
+        }
+        Some(heard) if evidence.days_since(heard) <= limit => return Assessment::satisfied(),
+        Some(heard) => Text::new(
+            format!(
+                "使用中の機器「{id}」から{}を最後に報告がありません（許容は{limit}日）。",
+                words::moment_ja(heard)
+            ),
+            format!(
+                "Device {id} is in use and last reported at {} ({limit} days of silence are allowed).",
+                words::moment_en(heard)
+            ),
+        ),
+        None => Text::new(
+            format!("使用中の機器「{id}」から一度も報告がありません。"),
+            format!("Device {id} is in use and has never reported."),
+        ),
+    };
+    let mut proofs = vec![Proof::ledger("status", "in_use", &device.row)];
+    if let Some(heard) = heard {
+        proofs.push(Proof::observed("host", "last_heard", heard.to_string(), heard));
+    }
+    Assessment {
+        findings: vec![Finding {
+            subject: id.clone(),
+            summary,
+            remedy: Text::new(RULE.remedy.0, RULE.remedy.1),
+            severity: if device.kind == DeviceKind::Server { Severity::High } else { RULE.severity },
+            proofs,
+            occurred_at: None,
+        }],
+        ..Assessment::default()
+    }
+}

@@ -1,0 +1,4 @@
+//! Article 13: services and programs that nobody needs are stopped.
+
+pub(in crate::articles) mod unneeded_service;
+pub(in crate::articles) mod unneeded_software;

@@ -1,1 +1,0 @@
-//! The package managers' own orders of versions: dpkg, rpm, apk, Windows.

@@ -1,0 +1,244 @@
+//! What was known of a device, and what the rules say now: the steps from one to the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Change, Excepted, State, Step, StepKind, Violation, key};
+use crate::articles::Judged;
+use crate::evidence::Evidence;
+use crate::ledger::DeviceStatus;
+use crate::normal;
+use crate::rule::{Assessment, Finding, Kind, Proof, Rule};
+use crate::text::Text;
+
+/// Who is named in the steps that nobody but the rules took.
+const DAICHO: &str = "daicho";
+
+/// Compares what is known of `device` with what the rules say now. Pure: the same arguments give the same changes, and
+/// with the changes applied the second call gives none.
+///
+/// - A finding opens, changes or reopens the violation of its key. *Changed* is a change of severity or of the evidence
+///   but for its time, so that a daily look at the same state is no news.
+/// - A standing violation resolves when its rule no longer finds the subject and nothing unknown covers it.
+/// - An incident stays until a person closes it, unless the ledger now approves every use since it happened.
+/// - An exception of the ledger covers a violation up to and including its last day in Japan.
+pub fn reconcile(
+    known: &[Violation],
+    device: &str,
+    judged: &[Judged],
+    evidence: &Evidence<'_>,
+) -> Vec<Change> {
+    let by_key: BTreeMap<&str, &Violation> =
+        known.iter().map(|violation| (violation.key.as_str(), violation)).collect();
+    let mut changes = Vec::new();
+    let mut found = BTreeSet::new();
+    for Judged { rule, assessment } in judged {
+        for finding in &assessment.findings {
+            let key = key(rule.id, device, &finding.subject);
+            if found.contains(&key) {
+                continue;
+            }
+            let now = Now { rule, device, finding, evidence };
+            changes.extend(match by_key.get(key.as_str()) {
+                None => Some(now.opens(&key)),
+                Some(old) if old.state == State::Resolved => now.reopens(old),
+                Some(old) => now.continues(old),
+            });
+            found.insert(key);
+        }
+    }
+    let missing = known.iter().filter(|old| old.state != State::Resolved && !found.contains(&old.key));
+    changes.extend(missing.filter_map(|old| ends(old, judged, evidence)));
+    changes
+}
+
+/// A finding, and all that its violation needs to know.
+struct Now<'a> {
+    rule: &'static Rule,
+    device: &'a str,
+    finding: &'a Finding,
+    evidence: &'a Evidence<'a>,
+}
+
+impl Now<'_> {
+    fn opens(&self, key: &str) -> Change {
+        let finding = self.finding;
+        let exception = exception(self.evidence, self.rule.id, &finding.subject);
+        let violation = Violation {
+            key: key.to_owned(),
+            rule: self.rule.id.to_owned(),
+            article: self.rule.article,
+            device: self.device.to_owned(),
+            subject: finding.subject.clone(),
+            severity: finding.severity,
+            state: if exception.is_some() { State::Excepted } else { State::Open },
+            summary: finding.summary.clone(),
+            remedy: finding.remedy.clone(),
+            evidence: finding.proofs.clone(),
+            first_seen: self.seen_at(),
+            last_seen: self.seen_at(),
+            kind: self.rule.kind,
+            occurred_at: finding.occurred_at,
+            exception,
+            closed: None,
+        };
+        let what = if violation.exception.is_some() { StepKind::Excepted } else { StepKind::Opened };
+        step(violation, what, self.evidence.now)
+    }
+
+    fn reopens(&self, old: &Violation) -> Option<Change> {
+        // A person closed what was known; only a use that was not known then is news.
+        if old.closed.is_some() && self.finding.occurred_at <= old.occurred_at {
+            return None;
+        }
+        let mut change = self.opens(&old.key);
+        change.violation.first_seen = old.first_seen;
+        change.violation.last_seen = old.last_seen.max(change.violation.last_seen);
+        if let Some(step) = &mut change.step
+            && step.what == StepKind::Opened
+        {
+            step.what = StepKind::Reopened;
+        }
+        Some(change)
+    }
+
+    fn continues(&self, old: &Violation) -> Option<Change> {
+        let finding = self.finding;
+        let mut new = Violation {
+            severity: finding.severity,
+            summary: finding.summary.clone(),
+            remedy: finding.remedy.clone(),
+            evidence: finding.proofs.clone(),
+            last_seen: old.last_seen.max(self.seen_at()),
+            occurred_at: old.occurred_at.max(finding.occurred_at),
+            kind: self.rule.kind,
+            ..old.clone()
+        };
+        let worse = new.severity > old.severity || new.occurred_at > old.occurred_at;
+        if old.state == State::Acknowledged && worse {
+            new.state = State::Open;
+        }
+        if let Some(what) = apply_exception(&mut new, self.evidence) {
+            return Some(step(new, what, self.evidence.now));
+        }
+        let material = new.severity != old.severity
+            || new.occurred_at != old.occurred_at
+            || essence(&new.evidence) != essence(&old.evidence);
+        if material {
+            return Some(step(new, StepKind::Changed, self.evidence.now));
+        }
+        (new != *old).then_some(Change { violation: new, step: None })
+    }
+
+    /// When the machine was last seen to be so; the collector's time where nothing was observed.
+    fn seen_at(&self) -> Timestamp {
+        let observed = self.finding.proofs.iter().filter_map(|proof| proof.observed_at).max();
+        observed.map_or(self.evidence.now, |at| at.min(self.evidence.now))
+    }
+}
+
+/// What becomes of an unresolved violation that no rule finds now.
+fn ends(old: &Violation, judged: &[Judged], evidence: &Evidence<'_>) -> Option<Change> {
+    let mut new = old.clone();
+    let assessment = judged.iter().find(|judged| judged.rule.id == old.rule).map(|judged| &judged.assessment);
+    let ended = match (old.kind, assessment) {
+        (Kind::Standing, Some(assessment)) => surely_right(old, assessment),
+        (Kind::Incident, Some(assessment)) => approved_since(old, assessment),
+        // A scrapped machine is no longer judged; of one in use, a rule that is missing says nothing.
+        (Kind::Standing, None) if is_scrapped(evidence) && judged.is_empty() => {
+            let device = evidence.device.map(|device| &device.row).cloned().unwrap_or_default();
+            Some(vec![Proof::ledger("status", "retired", &device)])
+        }
+        (_, None) => None,
+    };
+    if let Some(proofs) = ended {
+        new.state = State::Resolved;
+        new.exception = None;
+        if !proofs.is_empty() {
+            new.evidence = proofs;
+        }
+        return Some(step(new, StepKind::Resolved, evidence.now));
+    }
+    let what = apply_exception(&mut new, evidence);
+    match what {
+        Some(what) => Some(step(new, what, evidence.now)),
+        None => (new != *old).then_some(Change { violation: new, step: None }),
+    }
+}
+
+fn surely_right(old: &Violation, assessment: &Assessment) -> Option<Vec<Proof>> {
+    let cleared = assessment.cleared.iter().find(|cleared| cleared.subject == old.subject);
+    if let Some(cleared) = cleared {
+        return Some(cleared.proofs.clone());
+    }
+    let covered = |subject: &Option<String>| subject.as_ref().is_none_or(|subject| *subject == old.subject);
+    let unknown = assessment.unknowns.iter().any(|unknown| covered(&unknown.subject));
+    (!unknown).then(Vec::new)
+}
+
+fn approved_since(old: &Violation, assessment: &Assessment) -> Option<Vec<Proof>> {
+    let cleared = assessment.cleared.iter().find(|cleared| cleared.subject == old.subject)?;
+    let covers = matches!((cleared.since, old.occurred_at), (Some(since), Some(at)) if since <= at);
+    covers.then(|| cleared.proofs.clone())
+}
+
+fn is_scrapped(evidence: &Evidence<'_>) -> bool {
+    evidence.device.is_some_and(|device| device.status == DeviceStatus::Retired)
+}
+
+/// Puts an unresolved violation under the ledger's exception, or takes it out; tells which, if it is news.
+fn apply_exception(violation: &mut Violation, evidence: &Evidence<'_>) -> Option<StepKind> {
+    let exception = exception(evidence, &violation.rule, &violation.subject);
+    let before = std::mem::replace(&mut violation.exception, exception);
+    match (before, &violation.exception) {
+        (None, None) => None,
+        (Some(_), None) => {
+            violation.state = State::Open;
+            Some(StepKind::ExceptionEnded)
+        }
+        // The row's number moves with every row above it: that alone is no news.
+        (Some(old), Some(new))
+            if (Excepted { ledger_row: new.ledger_row.clone(), ..old.clone() }) == *new =>
+        {
+            None
+        }
+        (_, Some(_)) => {
+            violation.state = State::Excepted;
+            Some(StepKind::Excepted)
+        }
+    }
+}
+
+/// The exception that covers a subject today; of several the one that holds longest.
+fn exception(evidence: &Evidence<'_>, rule: &str, subject: &str) -> Option<Excepted> {
+    let today = evidence.today();
+    let holding = evidence.ledger.exceptions.iter().filter(|row| {
+        normal::same(&row.rule, rule)
+            && today <= row.expires_on
+            && row.device.covers(evidence.device)
+            && normal::pattern_covers(&row.subject, subject)
+    });
+    let row = holding.reduce(|best, row| if row.expires_on > best.expires_on { row } else { best })?;
+    Some(Excepted {
+        ledger_row: row.row.to_string(),
+        reason: row.reason.clone(),
+        approved_by: row.approved_by.clone(),
+        expires_on: row.expires_on,
+    })
+}
+
+/// Evidence without its time.
+fn essence(proofs: &[Proof]) -> Vec<Proof> {
+    proofs.iter().map(|proof| Proof { observed_at: None, ledger_row: None, ..proof.clone() }).collect()
+}
+
+fn step(violation: Violation, what: StepKind, at: Timestamp) -> Change {
+    let reason = violation.exception.as_ref().map(|exception| exception.reason.clone());
+    let (summary, evidence): (Text, Vec<Proof>) = (violation.summary.clone(), violation.evidence.clone());
+    let step = Step { at, what, by: DAICHO.to_owned(), reason, summary, evidence };
+    Change { violation, step: Some(step) }
+}
+
+#[cfg(test)]
+mod tests;
