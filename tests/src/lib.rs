@@ -1,1 +1,5 @@
-//! Journeys of the real programs, the house's own rules, load and kill tests.
+//! Journeys of the real programs, the house's own rules, load and kill tests. Here: what they share.
+
+pub mod machine;
+pub mod programs;
+pub mod site;

@@ -53,7 +53,10 @@ fn assert_none(faults: &[String], rule: &str) {
 #[test]
 fn every_file_says_what_it_is_for() {
     let mute = sources().into_iter().filter(|(_, text)| !text.starts_with("//! ")).map(|(path, _)| path);
-    assert_none(&mute.collect::<Vec<_>>(), "the first line of a file is `//! ` and says what the room is for");
+    assert_none(
+        &mute.collect::<Vec<_>>(),
+        "the first line of a file is `//! ` and says what the room is for",
+    );
 }
 
 #[test]
@@ -61,7 +64,8 @@ fn no_file_has_two_reasons_to_change() {
     let long = sources().into_iter().filter(|(path, text)| {
         text.lines().count() > LINES_MAX && !LONG.iter().any(|(known, _)| known == path)
     });
-    let long: Vec<_> = long.map(|(path, text)| format!("{path} has {} lines", text.lines().count())).collect();
+    let long: Vec<_> =
+        long.map(|(path, text)| format!("{path} has {} lines", text.lines().count())).collect();
     assert_none(&long, "a file of more than 600 lines wants a second name, or a reason in LONG");
 }
 
@@ -156,7 +160,11 @@ fn every_rule_that_is_written_is_listed_and_has_its_spec() {
 #[test]
 fn every_subject_has_its_probe() {
     let probed: Vec<_> = daicho_agent::probes::PROBES.iter().map(|probe| probe.subject).collect();
-    assert_eq!(probed, daicho_proto::facts::Subject::ALL, "one probe for each subject, in the document's order");
+    assert_eq!(
+        probed,
+        daicho_proto::facts::Subject::ALL,
+        "one probe for each subject, in the document's order"
+    );
 }
 
 #[test]
@@ -169,7 +177,10 @@ fn every_dependency_has_a_line_in_the_decisions() {
     let untold = names.filter(|name| !name.starts_with(['#', '"']) && !name.starts_with("daicho-"));
     let untold: Vec<_> =
         untold.filter(|name| !decisions.contains(&format!("`{name}`"))).map(str::to_owned).collect();
-    assert_none(&untold, "a dependency has a line in DECISIONS.md: what it does, who keeps it, what came second");
+    assert_none(
+        &untold,
+        "a dependency has a line in DECISIONS.md: what it does, who keeps it, what came second",
+    );
 }
 
 #[test]
@@ -197,11 +208,14 @@ fn the_crates_know_only_what_the_design_lets_them_know() {
 fn the_documents_name_rooms_that_exist() {
     let mut faults = Vec::new();
     for document in ["README.md", "README.ja.md", "ARCHITECTURE.md"] {
-        let text = fs::read_to_string(root().join(document)).unwrap_or_else(|_| panic!("{document} is missing"));
+        let text =
+            fs::read_to_string(root().join(document)).unwrap_or_else(|_| panic!("{document} is missing"));
         for name in text.split('`').skip(1).step_by(2) {
             let looks_like_a_path = name.contains('/')
                 && !name.contains([' ', '<', '*', '{', ':', '$', '~'])
-                && ["proto/", "agent/", "collector/", "deploy/", "tests/"].iter().any(|top| name.starts_with(top));
+                && ["proto/", "agent/", "collector/", "deploy/", "tests/"]
+                    .iter()
+                    .any(|top| name.starts_with(top));
             if looks_like_a_path && !root().join(name.trim_end_matches('/')).exists() {
                 faults.push(format!("{document} names {name}"));
             }
