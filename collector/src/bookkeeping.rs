@@ -1,1 +1,52 @@
 //! The ledger's door: reads, checks, diffs, imports, exports; keeps who changed what.
+//!
+//! `files` touches the disk; `encoding`, `comma_separated` and `workbook` make grids of bytes; `headings` says what is
+//! what; `row_reader` and `sheets` make rows of ours; `references` checks them against each other. All but `files` is pure.
+
+use std::path::Path;
+
+pub mod comma_separated;
+pub mod dates;
+pub mod encoding;
+pub mod fault;
+pub mod files;
+pub mod grid;
+pub mod headings;
+pub mod limits;
+pub mod passwords;
+pub mod plan;
+pub mod reading;
+pub mod references;
+pub mod row_reader;
+pub mod sheets;
+pub mod table;
+pub mod words;
+pub mod workbook;
+
+pub use fault::{Fault, Faults};
+pub use headings::Mapping;
+pub use reading::{RawFile, Reading};
+
+use sheets::Known;
+
+/// Reads a ledger from disk: a folder of CSV files or one workbook. With a single fault there is no ledger.
+pub fn read(path: &Path) -> Result<Reading, Faults> {
+    let reading = look(path, &Mapping::new());
+    if reading.faults.0.is_empty() { Ok(reading) } else { Err(reading.faults) }
+}
+
+/// The same, with a mapping by hand, and with the rows as far as they could be read beside all faults.
+pub fn look(path: &Path, mapping: &Mapping) -> Reading {
+    match files::gather(path) {
+        Ok(files) => read_files(&files, mapping, &Known::of_the_house()),
+        Err(faults) => Reading { faults, ..Reading::default() },
+    }
+}
+
+/// Reads a ledger from memory.
+pub fn read_files(files: &[RawFile], mapping: &Mapping, known: &Known) -> Reading {
+    reading::interpret(reading::open(files, mapping), mapping, known)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! From bytes to a ledger or to everything that is wrong with it. Pure: no file, no clock.
+
+use std::collections::BTreeMap;
+
+use daicho_rules::ledger::Ledger;
+use daicho_rules::text::Text;
+
+use super::fault::{Fault, Faults};
+use super::grid::Grid;
+use super::headings::{self, Headings, Mapping};
+use super::limits::{FILE_BYTES_MAX, FILES_MAX};
+use super::passwords::{self, Passwords};
+use super::plan::{SHEETS, SheetPlan};
+use super::references::{self, Place, Places};
+use super::row_reader::RowReader;
+use super::sheets::{self, Known};
+use super::{comma_separated, encoding, workbook};
+
+/// A file as it lies on disk.
+#[derive(Clone, Debug, Default)]
+pub struct RawFile {
+    /// Its name, without its folder.
+    pub name: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// The rows as they would be kept. Not to be used while there are faults.
+    pub ledger: Ledger,
+    /// For each of our sheets: heading as written, field.
+    pub mapping: BTreeMap<String, BTreeMap<String, String>>,
+    /// Our sheets that are not there; they are read as empty.
+    pub missing: Vec<&'static str>,
+    /// Files and sheets that were not read, because their name is none of ours.
+    pub unread: Vec<String>,
+    /// Everything that is wrong.
+    pub faults: Faults,
+    /// Whether a column held passwords.
+    pub passwords: Option<Passwords>,
+}
+
+/// Grids with their meaning, and without passwords: all that leaves the machine on which a ledger is read.
+#[derive(Clone, Debug, Default)]
+pub struct Opened {
+    /// The grids of our sheets.
+    pub grids: Vec<Grid>,
+    /// See [`Reading::unread`].
+    pub unread: Vec<String>,
+    /// What is wrong already.
+    pub faults: Faults,
+    /// See [`Reading::passwords`].
+    pub passwords: Option<Passwords>,
+}
+
+/// Opens files: decodes them, finds our sheets, and empties every column of passwords.
+pub fn open(files: &[RawFile], mapping: &Mapping) -> Opened {
+    let mut opened = Opened::default();
+    if files.len() > FILES_MAX {
+        let expected =
+            Text::new(format!("{FILES_MAX} 個以内のファイル"), format!("at most {FILES_MAX} files"));
+        opened.faults.add(Fault::of_file(&files[0].name, expected));
+        return opened;
+    }
+    for file in files {
+        match grids(file) {
+            Ok(grids) => opened.grids.extend(grids),
+            Err(faults) => faults.0.into_iter().for_each(|fault| opened.faults.add(fault)),
+        }
+    }
+    let known = |grid: &Grid| headings::recognise(grid.title()).is_some();
+    opened.unread = opened.grids.iter().filter(|grid| !known(grid)).map(place_of).collect();
+    opened.grids.retain(known);
+    let mut secret: Vec<(&mut Grid, usize, Vec<usize>)> = Vec::new();
+    for grid in &mut opened.grids {
+        let Some(plan) = headings::recognise(grid.title()) else { continue };
+        // Faults of headings are told when the rows are read; here only the passwords matter.
+        let found = headings::find(grid, plan, mapping, &mut Faults::default());
+        if !found.passwords.is_empty() {
+            secret.push((grid, found.row, found.passwords));
+        }
+    }
+    opened.passwords = passwords::take(&mut secret);
+    opened
+}
+
+/// Gives opened grids their meaning.
+pub fn interpret(opened: Opened, mapping: &Mapping, known: &Known) -> Reading {
+    let mut reading = Reading {
+        unread: opened.unread,
+        faults: opened.faults,
+        passwords: opened.passwords,
+        ..Reading::default()
+    };
+    let mut places = Places::new();
+    let mut found_sheets: Vec<&'static str> = Vec::new();
+    for grid in &opened.grids {
+        let Some(plan) = headings::recognise(grid.title()) else { continue };
+        found_sheets.push(plan.name);
+        let found = headings::find(grid, plan, mapping, &mut reading.faults);
+        places.insert((plan.name, grid.place().to_owned()), place(grid, plan, &found));
+        let columns = reading.mapping.entry(plan.name.to_owned()).or_default();
+        for (field, column) in &found.fields {
+            let heading = found.titles.get(column).cloned().unwrap_or_default();
+            columns.insert(heading, (*field).to_owned());
+        }
+        // Where a column is missing, its rows would only repeat that.
+        if plan.columns.iter().any(|column| column.required && !found.fields.contains_key(column.field)) {
+            continue;
+        }
+        for row in &grid.rows[found.row + 1..] {
+            // Only our own columns make a row: notes and sums at the side or below are none.
+            if found.fields.values().all(|column| row.cell(*column).is_empty()) {
+                continue;
+            }
+            let mut reader = RowReader { plan, grid, headings: &found, row, faults: &mut reading.faults };
+            sheets::add(&mut reading.ledger, &mut reader, known);
+        }
+    }
+    reading.missing =
+        SHEETS.iter().map(|plan| plan.name).filter(|name| !found_sheets.contains(name)).collect();
+    if reading.missing.contains(&"devices") && reading.faults.0.is_empty() {
+        let workbook = opened.grids.iter().find(|grid| grid.sheet.is_some());
+        let file = workbook.map_or_else(|| "devices.csv".to_owned(), |grid| grid.file.clone());
+        reading.faults.add(Fault {
+            sheet: Some("devices".to_owned()),
+            expected: Text::new(
+                "機器台帳（devices.csv、またはシート「機器」）",
+                "the list of devices: devices.csv, or a sheet named devices or 機器",
+            ),
+            ..Fault::of_file(&file, Text::default())
+        });
+    }
+    references::check(&reading.ledger, &places, &mut reading.faults);
+    reading
+}
+
+fn grids(file: &RawFile) -> Result<Vec<Grid>, Faults> {
+    if file.bytes.len() > FILE_BYTES_MAX {
+        let megabytes = FILE_BYTES_MAX / 1024 / 1024;
+        let expected =
+            Text::new(format!("{megabytes} MB 以内のファイル"), format!("a file of at most {megabytes} MB"));
+        return Err(Fault::of_file(&file.name, expected).into());
+    }
+    if is_workbook(&file.name) {
+        return workbook::open(&file.name, &file.bytes);
+    }
+    let text = encoding::decode(&file.bytes).map_err(|expected| Fault::of_file(&file.name, expected))?;
+    Ok(vec![comma_separated::split(&file.name, &text)?])
+}
+
+/// Whether a file's name is a workbook's.
+pub fn is_workbook(name: &str) -> bool {
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).unwrap_or_default();
+    matches!(ending.as_str(), "xlsx" | "xlsm" | "xls" | "xlsb" | "ods")
+}
+
+fn place_of(grid: &Grid) -> String {
+    match &grid.sheet {
+        Some(sheet) => format!("{} {sheet}", grid.file),
+        None => grid.file.clone(),
+    }
+}
+
+fn place(grid: &Grid, plan: &'static SheetPlan, found: &Headings) -> Place {
+    let heading = |column: &usize| found.titles.get(column).cloned().unwrap_or_default();
+    Place {
+        file: grid.file.clone(),
+        sheet: grid.sheet.clone().unwrap_or_else(|| plan.name.to_owned()),
+        headings: found.fields.iter().map(|(field, column)| (*field, heading(column))).collect(),
+    }
+}

@@ -1,0 +1,171 @@
+//! An .xlsx workbook as grids. Streams its cells: a sheet with one cell in its last corner costs one cell.
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use calamine::{DataRef, ExcelDateTime, ExcelDateTimeType, Reader, SheetType, Xlsx};
+use daicho_rules::text::Text;
+use jiff::civil::Date;
+
+use super::comma_separated::too_big;
+use super::fault::{Fault, Faults};
+use super::grid::{Cell, Grid, GridRow};
+use super::limits::{CELL_BYTES_MAX, CELLS_MAX, COLUMNS_MAX, ROWS_MAX, UNPACKED_BYTES_MAX};
+
+/// How an old .xls and every Office file with a password begins (MS-CFB 2.2).
+const COMPOUND_FILE: &[u8] = b"\xD0\xCF\x11\xE0";
+
+/// Reads all sheets.
+pub fn open(file: &str, bytes: &[u8]) -> Result<Vec<Grid>, Faults> {
+    if bytes.starts_with(COMPOUND_FILE) {
+        return Err(Fault::of_file(
+            file,
+            Text::new(
+                "パスワードのない .xlsx。パスワード付き、または古い .xls です。Excel で開き、パスワードを外して .xlsx で保存してください",
+                "an .xlsx without a password; this one has a password or is an old .xls: open it in Excel and save it as .xlsx without one",
+            ),
+        )
+        .into());
+    }
+    check_unpacked_size(file, bytes, UNPACKED_BYTES_MAX)?;
+    // The parser is not ours and the file may be hostile: its panic is one more way of being unreadable.
+    let read = catch_unwind(AssertUnwindSafe(|| read_sheets(file, bytes)));
+    read.unwrap_or_else(|_| Err(unreadable(file, "parser gave up")))
+}
+
+fn unreadable(file: &str, reason: &str) -> Faults {
+    Fault::of_file(
+        file,
+        Text::new(
+            format!("読み取れる .xlsx（{reason}）。Excel で開けるか確かめ、.xlsx で保存し直してください"),
+            format!("a readable .xlsx ({reason}); see whether Excel opens it, and save it again as .xlsx"),
+        ),
+    )
+    .into()
+}
+
+/// Unpacks every part to nowhere and counts: the sizes that a zip declares are only a claim.
+fn check_unpacked_size(file: &str, bytes: &[u8], bytes_max: u64) -> Result<(), Faults> {
+    let unreadable = |error: &dyn std::fmt::Display| unreadable(file, &error.to_string());
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| unreadable(&error))?;
+    let mut left = bytes_max;
+    for index in 0..archive.len() {
+        let part = archive.by_index(index).map_err(|error| unreadable(&error))?;
+        let copied = std::io::copy(&mut part.take(left + 1), &mut std::io::sink());
+        let size = copied.map_err(|error| unreadable(&error))?;
+        left = left.checked_sub(size).ok_or_else(|| -> Faults {
+            let megabytes = bytes_max / 1024 / 1024;
+            Fault::of_file(
+                file,
+                Text::new(
+                    format!("展開して {megabytes} MB 以内のブック"),
+                    format!("a workbook of at most {megabytes} MB once unpacked"),
+                ),
+            )
+            .into()
+        })?;
+    }
+    Ok(())
+}
+
+fn read_sheets(file: &str, bytes: &[u8]) -> Result<Vec<Grid>, Faults> {
+    let mut workbook: Xlsx<_> =
+        Xlsx::new(Cursor::new(bytes)).map_err(|error| unreadable(file, &error.to_string()))?;
+    let since_1904 = workbook.has_1904_epoch();
+    let sheets = workbook.sheets_metadata().iter().filter(|sheet| sheet.typ == SheetType::WorkSheet);
+    let names: Vec<String> = sheets.map(|sheet| sheet.name.clone()).collect();
+    let mut cells_left = CELLS_MAX;
+    let mut grids = Vec::new();
+    for name in names {
+        let of_sheet = |faults: Faults| {
+            let faults = faults.0.into_iter();
+            Faults(faults.map(|fault| Fault { sheet: Some(name.clone()), ..fault }).collect())
+        };
+        let mut rows: BTreeMap<u32, Vec<Cell>> = BTreeMap::new();
+        let mut cells = workbook
+            .worksheet_cells_reader(&name)
+            .map_err(|error| of_sheet(unreadable(file, &error.to_string())))?;
+        while let Some(found) =
+            cells.next_cell().map_err(|error| of_sheet(unreadable(file, &error.to_string())))?
+        {
+            let (row, column) = found.get_position();
+            let cell = read_cell(found.get_value(), since_1904);
+            if cell.is_empty() {
+                continue;
+            }
+            let number = row.saturating_add(1);
+            let too_long = matches!(&cell, Cell::Text(text) if text.len() > CELL_BYTES_MAX);
+            if number > ROWS_MAX || column as usize >= COLUMNS_MAX || too_long {
+                return Err(of_sheet(too_big(file, number).into()));
+            }
+            let cells = rows.entry(number).or_default();
+            let length = cells.len().max(column as usize + 1);
+            // A row costs its whole length: empty cells before the last one take room too.
+            cells_left = cells_left
+                .checked_sub(length - cells.len())
+                .ok_or_else(|| of_sheet(too_big(file, number).into()))?;
+            cells.resize(length, Cell::Empty);
+            cells[column as usize] = cell;
+        }
+        let rows = rows.into_iter().map(|(number, cells)| GridRow { number, cells }).collect();
+        grids.push(Grid { file: file.to_owned(), sheet: Some(name.clone()), rows });
+    }
+    Ok(grids)
+}
+
+fn read_cell(value: &DataRef<'_>, since_1904: bool) -> Cell {
+    match value {
+        DataRef::Empty => Cell::Empty,
+        DataRef::String(text) => Cell::text(text),
+        DataRef::SharedString(text) => Cell::text(text),
+        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => Cell::text(text),
+        DataRef::Int(number) => Cell::text(&number.to_string()),
+        DataRef::Float(number) => Cell::Number(*number),
+        DataRef::Bool(value) => Cell::text(if *value { "TRUE" } else { "FALSE" }),
+        DataRef::Error(error) => Cell::Error(error.to_string()),
+        DataRef::DateTime(when) => match excel_date(when.as_f64(), since_1904) {
+            Some(date) => Cell::Date(date),
+            None => Cell::Number(when.as_f64()),
+        },
+    }
+}
+
+/// The day of an Excel serial: days since 1899-12-30, or since 1904-01-01 in workbooks that say so.
+pub(super) fn excel_date(serial: f64, since_1904: bool) -> Option<Date> {
+    if !(1.0..2_958_466.0).contains(&serial) {
+        return None;
+    }
+    let when = ExcelDateTime::new(serial, ExcelDateTimeType::DateTime, since_1904);
+    let (year, month, day, ..) = when.to_ymd_hms_milli();
+    Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn a_bomb_is_measured_before_it_is_opened() {
+        let mut bomb = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for part in ["xl/workbook.xml", "xl/sharedStrings.xml"] {
+            bomb.start_file(part, zip::write::SimpleFileOptions::default()).unwrap();
+            bomb.write_all(&vec![b' '; 700_000]).unwrap();
+        }
+        let bytes = bomb.finish().unwrap().into_inner();
+        assert!(bytes.len() < 10_000);
+        assert!(check_unpacked_size("a.xlsx", &bytes, 2 << 20).is_ok());
+        let faults = check_unpacked_size("a.xlsx", &bytes, 1 << 20).expect_err("both together are too big");
+        assert!(faults.0[0].expected.en.contains("1 MB once unpacked"));
+    }
+
+    #[test]
+    fn days_of_both_epochs_are_read() {
+        assert_eq!(excel_date(46_158.0, false).map(|date| date.to_string()).as_deref(), Some("2026-05-16"));
+        assert_eq!(excel_date(44_696.0, true).map(|date| date.to_string()).as_deref(), Some("2026-05-16"));
+        assert_eq!(excel_date(0.0, false), None);
+        assert_eq!(excel_date(f64::NAN, false), None);
+    }
+}
