@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use daicho_proto::facts::{Account, Antivirus, Host, Look, Medium, MediumEvent, Subject};
+use daicho_proto::facts::{
+    Account, Antivirus, Host, Look, Medium, MediumEvent, Package, Service, Software, Subject, Updates,
+};
 use jiff::Timestamp;
 
 use super::Platform;
@@ -16,6 +18,7 @@ mod packages;
 pub mod root;
 mod services;
 mod software;
+mod stanzas;
 mod updates;
 
 /// A Linux machine, live or as files.
@@ -44,6 +47,22 @@ impl Platform for Linux {
         accounts::look(&self.root, clock::now())
     }
 
+    fn packages(&self) -> Look<Vec<Package>> {
+        packages::look(&self.root)
+    }
+
+    fn updates(&self) -> Look<Updates> {
+        updates::look(&self.root)
+    }
+
+    fn services(&self) -> Look<Vec<Service>> {
+        services::look(&self.root)
+    }
+
+    fn software(&self) -> Look<Vec<Software>> {
+        software::look(&self.root)
+    }
+
     fn antivirus(&self) -> Look<Vec<Antivirus>> {
         antivirus::look(&self.root)
     }
@@ -57,6 +76,11 @@ impl Platform for Linux {
             (accounts::WATCHED, Subject::Accounts),
             (antivirus::WATCHED, Subject::Antivirus),
             (host::WATCHED, Subject::Host),
+            (packages::WATCHED, Subject::Packages),
+            (packages::WATCHED, Subject::Updates),
+            (updates::WATCHED, Subject::Updates),
+            (services::WATCHED, Subject::Services),
+            (software::WATCHED, Subject::Software),
         ];
         let each = |(paths, subject): (&'static [&'static str], Subject)| {
             paths.iter().map(move |path| (PathBuf::from(path), subject))

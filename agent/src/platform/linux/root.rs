@@ -74,18 +74,42 @@ impl Root {
         Ok(target.to_string_lossy().into_owned())
     }
 
+    /// What the system knows of a file or folder: its size, its times.
+    pub fn metadata(&self, path: &str) -> io::Result<std::fs::Metadata> {
+        self.open_with(path, OFlags::PATH)?.metadata()
+    }
+
     /// Whether something is there.
     pub fn exists(&self, path: &str) -> bool {
         self.open_with(path, OFlags::PATH).is_ok()
     }
 
     fn open_with(&self, path: &str, flags: OFlags) -> io::Result<File> {
-        // NONBLOCK: a FIFO in the place of a file must not hold us.
-        let flags = flags | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let flags = flags | OFlags::CLOEXEC;
+        // NONBLOCK: a FIFO in the place of a file must not hold us. openat2(2) refuses both beside PATH.
+        let patient = OFlags::NONBLOCK | OFlags::NOCTTY;
+        let flags = if flags.contains(OFlags::PATH) { flags } else { flags | patient };
         let file = match &self.folder {
             None => rustix::fs::open(path, flags, Mode::empty())?,
             Some(folder) => rustix::fs::openat2(folder, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)?,
         };
         Ok(File::from(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_link_leads_out_of_another_root() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("there"), "x").unwrap();
+        std::os::unix::fs::symlink("/there", folder.path().join("inside")).unwrap();
+        std::os::unix::fs::symlink("/proc/self/status", folder.path().join("outside")).unwrap();
+        let root = Root::at(folder.path()).unwrap();
+        assert!(root.exists("/there") && root.exists("/inside") && !root.exists("/outside"));
+        assert_eq!(root.read_link("/outside").unwrap(), "/proc/self/status");
+        assert_eq!(root.metadata("/inside").unwrap().len(), 1);
     }
 }

@@ -1,0 +1,234 @@
+//! SQLite, the format of RHEL 9 and Fedora: one table's rows read from the file and its write-ahead log, with no
+//! lock and no engine. The file format is public: sqlite.org/fileformat2.html; section numbers below are its.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+
+use super::{bytes_at, damaged};
+
+mod log;
+
+/// Deeper than any B-tree of 2^31 pages with four children a page.
+const DEPTH_MAX: u32 = 20;
+
+/// No header is larger, see NDB.
+const PAYLOAD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+const INTERIOR_TABLE: u8 = 5;
+const LEAF_TABLE: u8 = 13;
+
+/// Gives out each package's header: the column `blob` of the table `Packages`.
+pub(super) fn read(file: &File, log: Option<&File>, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+    let book = Book::open(file, log)?;
+    let mut root_page = None;
+    book.walk(1, &mut |payload| {
+        let row = Row::parse(payload)?;
+        if row.text(0) == Some(b"table") && row.text(1) == Some(b"Packages") {
+            root_page = row.number(3);
+        }
+        Ok(())
+    })?;
+    let root_page = root_page.ok_or_else(|| damaged("it has no table of packages"))?;
+    book.walk(root_page, &mut |payload| {
+        let row = Row::parse(payload)?;
+        each(row.blob(1).ok_or_else(|| damaged("a row has no header"))?);
+        Ok(())
+    })
+}
+
+/// The database file, its pages newer ones in the log.
+struct Book<'a> {
+    file: &'a File,
+    log: Option<(&'a File, HashMap<u32, u64>)>,
+    page_bytes: usize,
+    /// A page's bytes that hold content.
+    usable: usize,
+    pages: u32,
+}
+
+impl<'a> Book<'a> {
+    fn open(file: &'a File, log: Option<&'a File>) -> io::Result<Self> {
+        let mut head = [0; 100];
+        file.read_exact_at(&mut head, 0)?;
+        if &head[..16] != b"SQLite format 3\0" {
+            return Err(damaged("it does not begin as an SQLite database does"));
+        }
+        let page_bytes = match u16::from_be_bytes(bytes_at(&head, 16)?) {
+            1 => 65536,
+            bytes => usize::from(bytes),
+        };
+        let usable = page_bytes.saturating_sub(usize::from(head[20]));
+        if page_bytes < 512 || !page_bytes.is_power_of_two() || usable < 480 {
+            return Err(damaged("its page size is not possible"));
+        }
+        let mut pages = u32::try_from(file.metadata()?.len() / page_bytes as u64).unwrap_or(u32::MAX);
+        let log = match log {
+            None => None,
+            Some(log) => log::frames(log, page_bytes)?.map(|frames| {
+                pages = frames.database_pages;
+                (log, frames.newest)
+            }),
+        };
+        Ok(Book { file, log, page_bytes, usable, pages })
+    }
+
+    fn page(&self, number: u32) -> io::Result<Vec<u8>> {
+        if number == 0 || number > self.pages {
+            return Err(damaged("it refers to a page that is not there"));
+        }
+        let mut page = vec![0; self.page_bytes];
+        match self.log.as_ref().and_then(|(log, frames)| Some((log, *frames.get(&number)?))) {
+            Some((log, offset)) => log.read_exact_at(&mut page, offset)?,
+            None => self.file.read_exact_at(&mut page, u64::from(number - 1) * self.page_bytes as u64)?,
+        }
+        Ok(page)
+    }
+
+    /// Gives out the payload of each row of the table whose B-tree begins at `root` (1.6).
+    fn walk(&self, root: u32, each: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        // A tree visits each page once: whoever comes back more often goes in circles.
+        let mut visits = self.pages;
+        self.descend(root, DEPTH_MAX, &mut visits, &mut Vec::new(), each)
+    }
+
+    fn descend(
+        &self,
+        number: u32,
+        depth: u32,
+        visits: &mut u32,
+        payload: &mut Vec<u8>,
+        each: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        *visits = visits.checked_sub(1).ok_or_else(|| damaged("its pages go in circles"))?;
+        let depth = depth.checked_sub(1).ok_or_else(|| damaged("its pages go in circles"))?;
+        let page = self.page(number)?;
+        let head = if number == 1 { 100 } else { 0 };
+        let kind = page[head];
+        let cells = usize::from(u16::from_be_bytes(bytes_at(&page, head + 3)?));
+        let pointers = head + if kind == INTERIOR_TABLE { 12 } else { 8 };
+        for cell in 0..cells {
+            let at = usize::from(u16::from_be_bytes(bytes_at(&page, pointers + 2 * cell)?));
+            match kind {
+                INTERIOR_TABLE => {
+                    let child = u32::from_be_bytes(bytes_at(&page, at)?);
+                    self.descend(child, depth, visits, payload, each)?;
+                }
+                LEAF_TABLE => {
+                    self.gather(&page, at, payload)?;
+                    each(payload)?;
+                }
+                _ => return Err(damaged("a page of its table is of another kind")),
+            }
+        }
+        match kind {
+            INTERIOR_TABLE => {
+                let last = u32::from_be_bytes(bytes_at(&page, head + 8)?);
+                self.descend(last, depth, visits, payload, each)
+            }
+            LEAF_TABLE => Ok(()),
+            _ => Err(damaged("a page of its table is of another kind")),
+        }
+    }
+
+    /// The payload of the cell at `at`, its overflow pages included (1.6, "cell payload overflow").
+    fn gather(&self, page: &[u8], at: usize, payload: &mut Vec<u8>) -> io::Result<()> {
+        let (length, at) = varint(page, at)?;
+        let (_rowid, at) = varint(page, at)?;
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if length > PAYLOAD_BYTES_MAX {
+            return Err(damaged("a header is longer than can be"));
+        }
+        let local = if length <= self.usable - 35 {
+            length
+        } else {
+            let least = (self.usable - 12) * 32 / 255 - 23;
+            let fitting = least + (length - least) % (self.usable - 4);
+            if fitting <= self.usable - 35 { fitting } else { least }
+        };
+        let here = page.get(at..at + local).ok_or_else(|| damaged("a row ends too early"))?;
+        payload.clear();
+        payload.extend_from_slice(here);
+        if local == length {
+            return Ok(());
+        }
+        let mut next = u32::from_be_bytes(bytes_at(page, at + local)?);
+        // Each page adds content: a chain that bites its tail ends.
+        while payload.len() < length {
+            let overflow = self.page(next)?;
+            let count = (self.usable - 4).min(length - payload.len());
+            payload.extend_from_slice(&overflow[4..4 + count]);
+            next = u32::from_be_bytes(bytes_at(&overflow, 0)?);
+        }
+        Ok(())
+    }
+}
+
+/// A row in the record format (2.1): the columns' types, then their values.
+struct Row<'a> {
+    columns: Vec<(u64, &'a [u8])>,
+}
+
+impl<'a> Row<'a> {
+    fn parse(payload: &'a [u8]) -> io::Result<Self> {
+        let (head, mut at) = varint(payload, 0)?;
+        let head = usize::try_from(head).unwrap_or(usize::MAX);
+        let mut value = head;
+        let mut columns = Vec::new();
+        while at < head {
+            let kind;
+            (kind, at) = varint(payload, at)?;
+            let length = match kind {
+                0 | 8 | 9 => 0,
+                1..=4 => kind,
+                5 => 6,
+                6 | 7 => 8,
+                _ => (kind - 12) / 2,
+            };
+            let end = usize::try_from(length).ok().and_then(|length| value.checked_add(length));
+            let content = end.and_then(|end| payload.get(value..end));
+            let content = content.ok_or_else(|| damaged("a row ends too early"))?;
+            value += content.len();
+            columns.push((kind, content));
+        }
+        Ok(Row { columns })
+    }
+
+    fn text(&self, column: usize) -> Option<&'a [u8]> {
+        self.columns.get(column).filter(|(kind, _)| *kind >= 13 && kind % 2 == 1).map(|(_, bytes)| *bytes)
+    }
+
+    fn blob(&self, column: usize) -> Option<&'a [u8]> {
+        self.columns.get(column).filter(|(kind, _)| *kind >= 12 && kind % 2 == 0).map(|(_, bytes)| *bytes)
+    }
+
+    /// A whole number that names a page.
+    fn number(&self, column: usize) -> Option<u32> {
+        match self.columns.get(column)? {
+            (9, _) => Some(1),
+            (1..=6, bytes) => {
+                let value = bytes.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+                u32::try_from(value).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A number of one to nine bytes, and what follows it (1.6, "varint").
+fn varint(bytes: &[u8], mut at: usize) -> io::Result<(u64, usize)> {
+    let mut value = 0_u64;
+    for count in 1..=9 {
+        let byte = *bytes.get(at).ok_or_else(|| damaged("a row ends too early"))?;
+        at += 1;
+        if count == 9 {
+            return Ok((value << 8 | u64::from(byte), at));
+        }
+        value = value << 7 | u64::from(byte & 0x7f);
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    Ok((value, at))
+}
