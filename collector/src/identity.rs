@@ -1,1 +1,210 @@
 //! Who is calling: from a client certificate to an endpoint or an operator. The only place that says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use daicho_proto::endpoint::EndpointId;
+use tonic::{Request, Status};
+use x509_parser::extensions::GeneralName;
+
+use crate::shelves::{EndpointRow, OperatorRow, Shelves};
+use crate::store::StoreError;
+
+/// The owner of a certificate that our authority signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// An agent.
+    Endpoint {
+        /// Who.
+        id: EndpointId,
+        /// The certificate's serial, hexadecimal.
+        serial: String,
+    },
+    /// A person of the management department.
+    Operator {
+        /// Who.
+        name: String,
+        /// The certificate's serial, hexadecimal.
+        serial: String,
+    },
+}
+
+/// The other end of a connection. Lies in the extensions of each request.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// From where it calls.
+    pub address: SocketAddr,
+    /// Who it is, where it showed a certificate of ours.
+    pub caller: Option<Arc<Caller>>,
+}
+
+impl Caller {
+    /// Reads a certificate whose chain was already checked. `None`: it names neither an endpoint nor an operator.
+    pub fn from_certificate(der: &[u8]) -> Option<Self> {
+        let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
+        let serial = data_encoding::HEXLOWER.encode(certificate.tbs_certificate.raw_serial());
+        let names = certificate.subject_alternative_name().ok()??;
+        let mut uris = names.value.general_names.iter().filter_map(|name| match name {
+            GeneralName::URI(uri) => Some(*uri),
+            _ => None,
+        });
+        // Two names would be two callers: our authority never signs that.
+        let (Some(uri), None) = (uris.next(), uris.next()) else { return None };
+        if let Some(id) = uri.strip_prefix("urn:daicho:endpoint:") {
+            return Some(Caller::Endpoint { id: id.parse().ok()?, serial });
+        }
+        let name = uri.strip_prefix("urn:daicho:operator:")?;
+        Some(Caller::Operator { name: name.to_owned(), serial })
+    }
+}
+
+/// The certificates that are welcome, in memory, asked on each request: revocation bites at once.
+#[derive(Debug, Default)]
+pub struct Gate {
+    known: RwLock<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    endpoints: BTreeMap<EndpointId, BTreeSet<String>>,
+    operators: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Gate {
+    /// The gate as the store has it.
+    pub fn load(shelves: &Shelves) -> Result<Self, StoreError> {
+        let gate = Gate::default();
+        for row in shelves.endpoints()? {
+            gate.set_endpoint(&row);
+        }
+        for row in shelves.operators()? {
+            gate.set_operator(&row);
+        }
+        Ok(gate)
+    }
+
+    /// Takes over an endpoint's row that was committed: enrolled, renewed or revoked.
+    pub fn set_endpoint(&self, row: &EndpointRow) {
+        let welcome = if row.revoked_at.is_some() {
+            BTreeSet::new()
+        } else {
+            row.certificates.iter().cloned().collect()
+        };
+        self.known.write().unwrap_or_else(PoisonError::into_inner).endpoints.insert(row.id, welcome);
+    }
+
+    /// Takes over an operator's row that was committed.
+    pub fn set_operator(&self, row: &OperatorRow) {
+        let welcome = if row.revoked_at.is_some() {
+            BTreeSet::new()
+        } else {
+            row.certificates.iter().cloned().collect()
+        };
+        self.known
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .operators
+            .insert(row.name.clone(), welcome);
+    }
+
+    fn welcomes(&self, caller: &Caller) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        match caller {
+            Caller::Endpoint { id, serial } => {
+                known.endpoints.get(id).is_some_and(|all| all.contains(serial))
+            }
+            Caller::Operator { name, serial } => {
+                known.operators.get(name).is_some_and(|all| all.contains(serial))
+            }
+        }
+    }
+
+    fn caller<'a, T>(&self, request: &'a Request<T>) -> Result<&'a Caller, Status> {
+        let peer = request.extensions().get::<Peer>();
+        let Some(caller) = peer.and_then(|peer| peer.caller.as_deref()) else {
+            return Err(refused(
+                request,
+                Status::unauthenticated(
+                    "this service needs a client certificate of this collector; an agent gets one with \
+                     `daicho-agent enrol`, a person with `daicho-collector operator NAME`",
+                ),
+            ));
+        };
+        if !self.welcomes(caller) {
+            let status = Status::permission_denied(
+                "this certificate was revoked or is not known here; an agent has to enrol again, a person needs a \
+                 new certificate from `daicho-collector operator NAME`",
+            );
+            return Err(refused(request, status));
+        }
+        Ok(caller)
+    }
+
+    /// The endpoint that calls; anybody else is refused.
+    pub fn endpoint<T>(&self, request: &Request<T>) -> Result<EndpointId, Status> {
+        match self.caller(request)? {
+            Caller::Endpoint { id, .. } => Ok(*id),
+            Caller::Operator { .. } => Err(refused(
+                request,
+                Status::permission_denied(
+                    "this service takes the reports of agents; an operator's certificate does not fit here",
+                ),
+            )),
+        }
+    }
+
+    /// The name of the person who calls; anybody else is refused.
+    pub fn operator<T>(&self, request: &Request<T>) -> Result<String, Status> {
+        match self.caller(request)? {
+            Caller::Operator { name, .. } => Ok(name.clone()),
+            Caller::Endpoint { .. } => Err(refused(
+                request,
+                Status::permission_denied(
+                    "this service answers people of the management department; an agent's certificate does not fit here",
+                ),
+            )),
+        }
+    }
+}
+
+fn refused<T>(request: &Request<T>, status: Status) -> Status {
+    let peer = request.extensions().get::<Peer>();
+    let (address, caller) = (peer.map(|peer| peer.address), peer.and_then(|peer| peer.caller.as_ref()));
+    tracing::warn!(?address, ?caller, reason = status.message(), "Request refused.");
+    status
+}
+
+/// The person behind a request, put into its extensions by [`operators_only`].
+#[derive(Clone, Debug)]
+pub struct Operator(pub String);
+
+/// The person who calls, in a service that stands behind [`operators_only`].
+pub fn operator<T>(request: &Request<T>) -> Result<&str, Status> {
+    let operator = request.extensions().get::<Operator>();
+    operator
+        .map(|operator| operator.0.as_str())
+        .ok_or_else(|| Status::unauthenticated("no operator is calling"))
+}
+
+/// Stands before a service that only people may call.
+pub fn operators_only(
+    collector: Arc<crate::Collector>,
+) -> impl FnMut(Request<()>) -> Result<Request<()>, Status> + Clone + Send + Sync + 'static {
+    move |mut request| {
+        let name = collector.gate.operator(&request)?;
+        request.extensions_mut().insert(Operator(name));
+        Ok(request)
+    }
+}
+
+/// Stands before a service that only agents may call.
+pub fn endpoints_only(
+    collector: Arc<crate::Collector>,
+) -> impl FnMut(Request<()>) -> Result<Request<()>, Status> + Clone + Send + Sync + 'static {
+    move |mut request| {
+        let id = collector.gate.endpoint(&request)?;
+        request.extensions_mut().insert(id);
+        Ok(request)
+    }
+}

@@ -1,1 +1,303 @@
 //! Takes observations in: parse, order, append, acknowledge once durable.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use daicho_proto::endpoint::EndpointId;
+use daicho_proto::facts::Fact;
+use daicho_proto::observation::{Malformed, Observation, ObservationId};
+use daicho_proto::wire;
+use daicho_rules::record::EndpointRecord;
+use jiff::Timestamp;
+
+use crate::Collector;
+use crate::shelves::Cursor;
+use crate::store::writer::NotWritten;
+use crate::store::{Batch, StoreError};
+
+mod heard;
+pub use heard::{Heard, keep_heard};
+
+/// Observations of one report: more than an agent ever sends at once, few enough to be parsed in some milliseconds.
+pub const REPORT_OBSERVATIONS_MAX: usize = 20_000;
+
+/// Earlier incarnations that are remembered: an endpoint whose spool is lost more often has another problem.
+const FORMER_MAX: usize = 64;
+
+/// Endpoints whose cursor and media are kept in memory. The rest are read from the store when they report.
+const SEATS_MAX: usize = 20_000;
+
+/// What the caller is told to wait when too much is going on, in milliseconds.
+pub const RETRY_AFTER_MS: u64 = 1_000;
+
+/// Why a report was not taken. Nothing of it was.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It cannot be understood.
+    #[error("report cannot be understood: {0}")]
+    Malformed(String),
+    /// Something before it is missing.
+    #[error("report begins at observation {got}, expected {expected}; send from there on")]
+    Hole {
+        /// What is to come next.
+        expected: u64,
+        /// What came.
+        got: u64,
+    },
+    /// An incarnation that had ended is back, or its numbers carry other events than before: two machines share one identity.
+    #[error("two machines report as endpoint {0}; enrol the copy again")]
+    Conflict(EndpointId),
+    /// Too much is going on.
+    #[error("the collector is busy; try again in a moment")]
+    Busy,
+    /// The store could not take it, or could not be read.
+    #[error("{0}")]
+    Store(String),
+}
+
+impl From<Malformed> for Refusal {
+    fn from(error: Malformed) -> Self {
+        Refusal::Malformed(error.to_string())
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Refusal::Store(error.to_string())
+    }
+}
+
+impl From<NotWritten> for Refusal {
+    fn from(error: NotWritten) -> Self {
+        match error {
+            NotWritten::Busy => Refusal::Busy,
+            NotWritten::Store(_) | NotWritten::Stopping => Refusal::Store(error.to_string()),
+        }
+    }
+}
+
+/// What is remembered of each endpoint between two reports; one report of an endpoint at a time.
+#[derive(Debug, Default)]
+pub struct Seats {
+    seats: Mutex<BTreeMap<EndpointId, Arc<tokio::sync::Mutex<Option<Seat>>>>>,
+}
+
+/// Cursor and the parts of the record that events add to; inventories only pass through.
+#[derive(Clone, Debug)]
+struct Seat {
+    cursor: Option<Cursor>,
+    record: EndpointRecord,
+}
+
+impl Seats {
+    fn of(&self, endpoint: EndpointId) -> Arc<tokio::sync::Mutex<Option<Seat>>> {
+        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        if seats.len() >= SEATS_MAX && !seats.contains_key(&endpoint) {
+            // Who holds its seat is in the middle of a report.
+            seats.retain(|_, seat| Arc::strong_count(seat) > 1);
+        }
+        Arc::clone(seats.entry(endpoint).or_default())
+    }
+}
+
+/// Takes a report in, and answers up to where its incarnation is durable.
+pub async fn take(
+    collector: &Collector,
+    endpoint: EndpointId,
+    report: wire::ReportRequest,
+) -> Result<u64, Refusal> {
+    let received_at = collector.clock.now();
+    if report.observations.len() > REPORT_OBSERVATIONS_MAX {
+        let count = report.observations.len();
+        return Err(Refusal::Malformed(format!(
+            "it holds {count} observations, expected at most {REPORT_OBSERVATIONS_MAX}"
+        )));
+    }
+    let incarnation = report.incarnation;
+    let observations = parse(report.observations)?;
+    let seat = collector.seats.of(endpoint);
+    let mut seat = seat.lock().await;
+    // Taken out, and put back once durable: after a failure the store is asked anew.
+    let mut current = match seat.take() {
+        Some(current) => current,
+        None => load(collector, endpoint)?,
+    };
+    let order = match order(current.cursor.as_ref(), endpoint, incarnation, &observations) {
+        Ok(order) => order,
+        Err(refusal) => {
+            *seat = Some(current);
+            return Err(refusal);
+        }
+    };
+    if let Err(refusal) = same_events(collector, endpoint, incarnation, &observations[..order.known]) {
+        *seat = Some(current);
+        return Err(refusal);
+    }
+    collector.heard.note(endpoint, received_at);
+    if order.known == observations.len() {
+        let durable_to = order.durable_to;
+        *seat = Some(current);
+        if durable_to > 0 && collector.writer.load().failure().is_some() {
+            // What is known may not be on disk yet: an empty batch is a flush.
+            collector.writer.commit(Batch::default()).await?;
+        }
+        return Ok(durable_to);
+    }
+    let taken = observations.len() - order.known;
+    let mut batch = Batch::default();
+    let fresh = observations.into_iter().skip(order.known);
+    fold(&mut current, endpoint, incarnation, fresh, received_at, &mut batch);
+    let cursor = advance(current.cursor.take(), incarnation, order.durable_to + taken as u64);
+    batch.put_json(&format!("cursor/{endpoint}"), &cursor);
+    batch.put_json(&format!("record/{endpoint}/last_heard"), &received_at);
+    let durable_to = cursor.durable_to;
+    current.cursor = Some(cursor);
+    collector.writer.commit(batch).await?;
+    *seat = Some(current);
+    drop(seat);
+    collector.heard.flushed(endpoint, received_at);
+    collector.metrics.observations.inc_by(taken as u64);
+    collector.metrics.reports.inc();
+    collector.nudge(endpoint);
+    tracing::info!(%endpoint, taken, durable_to, "Observations taken in.");
+    Ok(durable_to)
+}
+
+type Parsed = (Observation, wire::Observation);
+
+fn parse(observations: Vec<wire::Observation>) -> Result<Vec<Parsed>, Refusal> {
+    let mut parsed: Vec<Parsed> = Vec::with_capacity(observations.len());
+    for wire in observations {
+        if let Some((before, _)) = parsed.last()
+            && before.sequence.checked_add(1) != Some(wire.sequence)
+        {
+            return Err(Refusal::Malformed(format!(
+                "observation {} is followed by {}, expected the next number",
+                before.sequence, wire.sequence
+            )));
+        }
+        let kept = wire.clone();
+        parsed.push((Observation::try_from(wire)?, kept));
+    }
+    Ok(parsed)
+}
+
+fn load(collector: &Collector, endpoint: EndpointId) -> Result<Seat, StoreError> {
+    let shelves = &collector.shelves;
+    let record = EndpointRecord {
+        sightings: shelves.get(&format!("record/{endpoint}/sightings"))?.unwrap_or_default(),
+        gaps: shelves.get(&format!("record/{endpoint}/gaps"))?.unwrap_or_default(),
+        ..EndpointRecord::default()
+    };
+    Ok(Seat { cursor: shelves.cursor(endpoint)?, record })
+}
+
+/// How a report lies to what is known.
+#[derive(Debug, PartialEq, Eq)]
+struct Order {
+    /// How many of its observations are known already.
+    known: usize,
+    /// The newest that is durable before it.
+    durable_to: u64,
+}
+
+fn order(
+    cursor: Option<&Cursor>,
+    endpoint: EndpointId,
+    incarnation: u64,
+    observations: &[Parsed],
+) -> Result<Order, Refusal> {
+    let durable_to = match cursor {
+        Some(cursor) if cursor.incarnation == incarnation => cursor.durable_to,
+        Some(cursor) if cursor.former.contains(&incarnation) => return Err(Refusal::Conflict(endpoint)),
+        _ => 0,
+    };
+    let Some((first, _)) = observations.first() else { return Ok(Order { known: 0, durable_to }) };
+    let expected = durable_to.checked_add(1).ok_or(Refusal::Conflict(endpoint))?;
+    if first.sequence > expected {
+        return Err(Refusal::Hole { expected, got: first.sequence });
+    }
+    if first.sequence == 0 {
+        return Err(Refusal::Malformed("observation 0, expected numbers from 1 on".to_owned()));
+    }
+    let known = usize::try_from(expected - first.sequence).unwrap_or(usize::MAX).min(observations.len());
+    Ok(Order { known, durable_to })
+}
+
+/// Events that come again must be the ones that are kept: else a copy of the machine reports under the same name.
+fn same_events(
+    collector: &Collector,
+    endpoint: EndpointId,
+    incarnation: u64,
+    known: &[Parsed],
+) -> Result<(), Refusal> {
+    for (observation, wire) in known {
+        if observation.fact.inventory().is_some() {
+            continue;
+        }
+        let id = ObservationId { endpoint, incarnation, sequence: observation.sequence };
+        let key = crate::shelves::log_key(id);
+        let kept = collector.shelves.store().get(key.as_bytes())?;
+        if kept.is_none_or(|kept| kept.get(8..) != Some(wire.to_bytes().as_slice())) {
+            tracing::warn!(%endpoint, %id, "The same observation came with another content: two machines share one identity.");
+            return Err(Refusal::Conflict(endpoint));
+        }
+    }
+    Ok(())
+}
+
+fn advance(cursor: Option<Cursor>, incarnation: u64, durable_to: u64) -> Cursor {
+    let mut former = Vec::new();
+    if let Some(cursor) = cursor {
+        former = cursor.former;
+        if cursor.incarnation != incarnation {
+            former.push(cursor.incarnation);
+            let excess = former.len().saturating_sub(FORMER_MAX);
+            former.drain(..excess);
+        }
+    }
+    Cursor { incarnation, durable_to, former }
+}
+
+/// Folds observations into the record, and writes the parts that changed, and the events, into the batch.
+fn fold(
+    seat: &mut Seat,
+    endpoint: EndpointId,
+    incarnation: u64,
+    fresh: impl Iterator<Item = Parsed>,
+    received_at: Timestamp,
+    batch: &mut Batch,
+) {
+    let (mut media_changed, mut gaps_changed) = (false, false);
+    for (observation, wire) in fresh {
+        if observation.fact.inventory().is_none() {
+            let id = ObservationId { endpoint, incarnation, sequence: observation.sequence };
+            batch.put_log(id, received_at, &wire.to_bytes());
+        }
+        match &observation.fact {
+            Fact::Media(_) | Fact::MediumEvent(_) => media_changed = true,
+            Fact::Gap(_) => gaps_changed = true,
+            _ => {}
+        }
+        seat.record.fold(endpoint, incarnation, observation, received_at);
+    }
+    let record = &mut seat.record;
+    let part = |name: &str| format!("record/{endpoint}/{name}");
+    // Each inventory leaves the memory here; the store has it.
+    put_part(batch, &part("host"), record.host.take());
+    put_part(batch, &part("accounts"), record.accounts.take());
+    put_part(batch, &part("packages"), record.packages.take());
+    put_part(batch, &part("updates"), record.updates.take());
+    put_part(batch, &part("antivirus"), record.antivirus.take());
+    put_part(batch, &part("services"), record.services.take());
+    put_part(batch, &part("software"), record.software.take());
+    put_part(batch, &part("media"), record.media.take());
+    put_part(batch, &part("sightings"), media_changed.then_some(&record.sightings));
+    put_part(batch, &part("gaps"), gaps_changed.then_some(&record.gaps));
+}
+
+fn put_part<T: serde::Serialize>(batch: &mut Batch, key: &str, part: Option<T>) {
+    if let Some(part) = part {
+        batch.put_json(key, &part);
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use daicho_rules::ledger::Ledger;
 use tokio::sync::Notify;
 
+pub mod admin;
 pub mod alerts;
 pub mod authority;
 pub mod bookkeeping;
@@ -16,6 +17,7 @@ pub mod grpc;
 pub mod identity;
 pub mod intake;
 pub mod queries;
+pub mod serve;
 pub mod shelves;
 pub mod store;
 pub mod telemetry;
@@ -34,6 +36,20 @@ pub struct Collector {
     pub outbox_filled: Notify,
     /// Who is told, once `serve` has read the configuration: for `daicho alerts` and its test.
     pub outbox: OnceLock<Arc<alerts::Outbox>>,
+    /// Which certificates are welcome.
+    pub gate: identity::Gate,
+    /// Writes for many at once.
+    pub writer: store::writer::Writer,
+    /// What the intake remembers of each endpoint.
+    pub seats: intake::Seats,
+    /// Signs of life that are not on disk yet.
+    pub heard: intake::Heard,
+    /// Held by whoever changes the row of an endpoint or operator.
+    pub enrolling: tokio::sync::Mutex<()>,
+    /// What is to be judged.
+    pub evaluation: evaluation::Agenda,
+    /// Counters.
+    pub metrics: telemetry::Metrics,
 }
 
 impl Collector {
@@ -47,7 +63,18 @@ impl Collector {
             Some(version) => shelves.ledger(version.number)?.unwrap_or_default(),
             None => Ledger::default(),
         };
+        let gate = identity::Gate::load(&shelves)?;
+        let writer = store::writer::Writer::start(Arc::clone(shelves.store())).map_err(|error| {
+            store::StoreError::Failed { action: "start its writing thread", reason: error.to_string() }
+        })?;
         Ok(Collector {
+            gate,
+            writer,
+            seats: intake::Seats::default(),
+            heard: intake::Heard::default(),
+            enrolling: tokio::sync::Mutex::new(()),
+            evaluation: evaluation::Agenda::default(),
+            metrics: telemetry::Metrics::default(),
             shelves,
             clock,
             ledger: RwLock::new(Arc::new(ledger)),
@@ -65,5 +92,15 @@ impl Collector {
     /// Makes a version that was committed the current one.
     pub fn set_ledger(&self, ledger: Ledger) {
         *self.ledger.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ledger);
+    }
+
+    /// Asks for a judgement of an endpoint's device: something was seen, or a person decided something.
+    pub fn nudge(&self, endpoint: daicho_proto::endpoint::EndpointId) {
+        self.evaluation.add(endpoint);
+    }
+
+    /// Asks for a judgement of everything: the ledger changed.
+    pub fn nudge_all(&self) {
+        self.evaluation.add_all();
     }
 }

@@ -1,3 +1,216 @@
-//! The collector.
+//! The collector: makes its authority, serves, and carries out the administrator's orders.
 
-fn main() {}
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use daicho_collector::admin::{self, Done, House, Order, control};
+use daicho_collector::authority::{self, init};
+use daicho_collector::cli::output::{Lang, language};
+use daicho_collector::clock::{Clock, SystemClock};
+use daicho_collector::config::Config;
+use daicho_collector::{serve, telemetry};
+use daicho_rules::text::Text;
+
+/// Keeps the ledger and the observations, compares the two, alerts and answers.
+#[derive(Debug, Parser)]
+#[command(name = "daicho-collector", version, after_help = EXAMPLES)]
+struct Arguments {
+    /// The data folder: authority, store, operators' identities, configuration.
+    #[arg(long, global = true, env = "DAICHO_DATA", default_value = "/var/lib/daicho-collector")]
+    data: PathBuf,
+    /// The configuration, if not DATA/collector.toml.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    /// The language of all texts; else the locale's.
+    #[arg(long, global = true, value_enum)]
+    lang: Option<Lang>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  daicho-collector init --data /var/lib/daicho-collector --name daicho.hospital.example,192.0.2.10
+  daicho-collector serve --data /var/lib/daicho-collector
+  daicho-collector token --valid-for 2h --device SV-01
+  daicho-collector operator suzuki
+  daicho-collector revoke SV-01 --reason \"stolen\"";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new collector: its authority, its certificate, the first operator.
+    Init {
+        /// Host names and addresses by which agents and operators will call this collector.
+        #[arg(long = "name", required = true, value_delimiter = ',', value_name = "HOST|IP")]
+        names: Vec<String>,
+        /// The first operator's name.
+        #[arg(long, default_value = "operator")]
+        operator: String,
+    },
+    /// Work until stopped.
+    Serve,
+    /// Make a one-time token with which one endpoint can join.
+    Token {
+        /// How long it can be used: 30m, 24h, 7d.
+        #[arg(long, default_value = "24h", value_parser = seconds)]
+        valid_for: i64,
+        /// The ledger's device that is to use it.
+        #[arg(long)]
+        device: Option<String>,
+    },
+    /// Make an identity with which a person can ask (`daicho violations`, ...).
+    Operator {
+        /// Letters, digits, `-`, `_`, `.`.
+        name: String,
+    },
+    /// Close the door to an endpoint or operator, at once.
+    Revoke {
+        /// An endpoint's id, a hostname, a device of the ledger, or operator:NAME.
+        who: String,
+        /// Why, for whoever asks later.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("daicho-collector: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    let say = |text: Text| println!("{}", text.in_language(language(arguments.lang, locale.as_deref())));
+    let data = arguments.data.as_path();
+    if let Command::Init { names, operator } = &arguments.command {
+        return make(data, names, operator, &say);
+    }
+    let file = arguments.config.clone().unwrap_or_else(|| data.join(daicho_collector::config::FILE_NAME));
+    let config = Config::read(&file, data)?;
+    let order = match &arguments.command {
+        Command::Init { .. } | Command::Serve => return work(data, config),
+        Command::Token { valid_for, device } => {
+            Order::Token { valid_for_seconds: *valid_for, device: device.clone() }
+        }
+        Command::Operator { name } => Order::Operator { name: name.clone() },
+        Command::Revoke { who, reason } => Order::Revoke { who: who.clone(), reason: reason.clone() },
+    };
+    let done = match control::ask(data, &order)? {
+        Some(done) => done,
+        None => runtime()?.block_on(async {
+            let house = House::open(data, config, clock())?;
+            admin::carry_out(&house, order).await
+        })?,
+    };
+    tell(done, &say);
+    Ok(())
+}
+
+fn make(data: &Path, names: &[String], operator: &str, say: &dyn Fn(Text)) -> Result<()> {
+    if let Some(name) = names.iter().find(|name| !authority::is_host_name(name)) {
+        return Err(authority::AuthorityError::Name(name.clone()).into());
+    }
+    let authority = init::make(data, clock().now())?;
+    let file = init::write_config(data, names)?;
+    let config = Config::read(&file, data)?;
+    init::server_identity(data, &authority, &config.names, clock().now())?;
+    let port = config.listen.port();
+    let done = runtime()?.block_on(async {
+        let house = House::open(data, config, clock())?;
+        admin::make_operator(&house, operator, port).await
+    })?;
+    let Done::Operator { folder } = done else { return Ok(()) };
+    let (print, data, folder) = (authority.root_fingerprint(), data.display(), folder.display());
+    say(Text::new(
+        format!(
+            "認証局をつくりました。\nルート証明書の指紋 (SHA-256): {print}\n担当者の証明書: {folder}\n\n次にすること:\n  \
+             daicho-collector serve --data {data}      コレクターを動かす\n  \
+             daicho-collector token --data {data}      端末を登録するための一回限りのトークンをつくる\n\
+             {data}/authority/root-key.pem は日常の運用には不要です。別の安全な場所に移してください。"
+        ),
+        format!(
+            "The authority is made.\nFingerprint of the root certificate (SHA-256): {print}\nThe operator's identity: \
+             {folder}\n\nWhat to do next:\n  \
+             daicho-collector serve --data {data}      start the collector\n  \
+             daicho-collector token --data {data}      make a one-time token with which an endpoint joins\n\
+             {data}/authority/root-key.pem is not needed day by day: move it to a safe place elsewhere."
+        ),
+    ));
+    Ok(())
+}
+
+fn work(data: &Path, config: Config) -> Result<()> {
+    telemetry::start_log(&config.telemetry);
+    runtime()?.block_on(async {
+        let running = serve::start(data, config, clock()).await?;
+        // Without systemd nobody listens, and nothing is lost.
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+            .context("collector cannot listen for SIGTERM")?;
+        running
+            .until(async {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = tokio::signal::ctrl_c() => {}
+                }
+                let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+            })
+            .await;
+        Ok(())
+    })
+}
+
+fn tell(done: Done, say: &dyn Fn(Text)) {
+    match done {
+        // The token alone on standard output: a script takes it from there.
+        Done::Token { token, expires_at } => {
+            println!("{token}");
+            let local =
+                expires_at.to_zoned(daicho_proto::time::japan()).strftime("%Y-%m-%d %H:%M").to_string();
+            eprintln!("一回限り、{local} (日本時間) まで有効 / works once, until {local} (JST)");
+        }
+        Done::Operator { folder } => say(Text::new(
+            format!("担当者の証明書をつくりました: {}", folder.display()),
+            format!("The operator's identity is made: {}", folder.display()),
+        )),
+        Done::Revoked { who } => say(Text::new(
+            format!("失効させました: {who}。次の通信から拒否されます。"),
+            format!("Revoked: {who}. It is refused from its next request on."),
+        )),
+    }
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("collector cannot start its threads")
+}
+
+fn seconds(text: &str) -> Result<i64, String> {
+    let expected = || format!("{text:?} is no duration, expected e.g. 30m, 24h or 7d");
+    let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(expected)?;
+    let (number, unit) = text.split_at(unit_at);
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(expected()),
+    };
+    number.parse::<i64>().ok().and_then(|number| number.checked_mul(unit)).ok_or_else(expected)
+}

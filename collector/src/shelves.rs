@@ -5,6 +5,8 @@
 use std::sync::Arc;
 
 use daicho_proto::endpoint::EndpointId;
+use daicho_proto::observation::{Observation, ObservationId};
+use daicho_proto::{time, wire};
 use daicho_rules::ledger::Ledger;
 use daicho_rules::record::EndpointRecord;
 use daicho_rules::rule::{Unknown, Verdict};
@@ -36,15 +38,37 @@ pub struct EndpointRow {
     /// As of its last report.
     #[serde(default)]
     pub agent_version: Option<String>,
+    /// The ledger's device for which its token was made, if a person said so.
+    #[serde(default)]
+    pub device: Option<String>,
+    /// Why it was revoked.
+    #[serde(default)]
+    pub revoked_because: Option<String>,
+}
+
+/// A person with a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorRow {
+    /// Who.
+    pub name: String,
+    /// The hexadecimal serials of the certificates that are not revoked.
+    pub certificates: Vec<String>,
+    /// When the newest certificate ends.
+    pub not_after: Timestamp,
+    /// When a person revoked it.
+    pub revoked_at: Option<Timestamp>,
 }
 
 /// Up to where an endpoint's observations are durable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     /// The spool's life that reports now.
     pub incarnation: u64,
     /// The newest of it that is durable.
     pub durable_to: u64,
+    /// Earlier lives, oldest first: one of them that comes back is the same identity alive twice.
+    #[serde(default)]
+    pub former: Vec<u64>,
 }
 
 /// One version of the ledger: who imported it, when, from what.
@@ -155,6 +179,27 @@ impl Shelves {
         self.all("endpoint/")
     }
 
+    /// All operators.
+    pub fn operators(&self) -> Result<Vec<OperatorRow>, StoreError> {
+        self.all("operator/")
+    }
+
+    /// An operator.
+    pub fn operator(&self, name: &str) -> Result<Option<OperatorRow>, StoreError> {
+        self.get(&format!("operator/{name}"))
+    }
+
+    /// The events and gaps that an endpoint reported, oldest first within each incarnation; `after` continues a page.
+    pub fn log(
+        &self,
+        endpoint: EndpointId,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<LogEntry>, StoreError> {
+        let page = self.store.scan(format!("log/{endpoint}/").as_bytes(), after, limit)?;
+        page.into_iter().map(|(key, value)| LogEntry::parse(endpoint, key, &value)).collect()
+    }
+
     /// An endpoint's cursor.
     pub fn cursor(&self, id: EndpointId) -> Result<Option<Cursor>, StoreError> {
         self.get(&format!("cursor/{id}"))
@@ -253,6 +298,18 @@ impl Batch {
         self.put_json(&format!("endpoint/{}", row.id), row);
     }
 
+    /// Writes an operator.
+    pub fn put_operator(&mut self, row: &OperatorRow) {
+        self.put_json(&format!("operator/{}", row.name), row);
+    }
+
+    /// Adds an event or a gap to the log: when it came, and the bytes of the wire.
+    pub fn put_log(&mut self, id: ObservationId, received_at: Timestamp, wire: &[u8]) {
+        let mut value = received_at.as_microsecond().to_be_bytes().to_vec();
+        value.extend_from_slice(wire);
+        self.put(log_key(id), value);
+    }
+
     /// Writes a violation.
     pub fn put_violation(&mut self, violation: &Violation) {
         self.put_json(&format!("violation/{}", by_device(&violation.key)), violation);
@@ -288,6 +345,46 @@ impl Batch {
 
 fn verdicts_key(device: &str) -> String {
     format!("verdict{}", daicho_rules::violation::key("", device, ""))
+}
+
+/// An event or gap as it was reported.
+#[derive(Clone, Debug)]
+pub struct LogEntry {
+    /// Its place in the log, to go on from.
+    pub key: Vec<u8>,
+    /// Its name.
+    pub id: ObservationId,
+    /// When it came, by the collector's clock.
+    pub received_at: Timestamp,
+    /// What it said.
+    pub observation: Observation,
+}
+
+impl LogEntry {
+    fn parse(endpoint: EndpointId, key: Vec<u8>, value: &[u8]) -> Result<Self, StoreError> {
+        let corrupt =
+            |reason: String| StoreError::Corrupt { key: String::from_utf8_lossy(&key).into_owned(), reason };
+        let text = String::from_utf8_lossy(&key).into_owned();
+        let mut numbers = text.split('/').skip(2).map(|part| u64::from_str_radix(part, 16).ok());
+        let (Some(Some(incarnation)), Some(Some(sequence))) = (numbers.next(), numbers.next()) else {
+            return Err(corrupt("the key is no observation's name".to_owned()));
+        };
+        let Some((micros, wire)) = value.split_first_chunk::<8>() else {
+            return Err(corrupt("the time is cut off".to_owned()));
+        };
+        let observation = wire::Observation::from_bytes(wire).and_then(Observation::try_from);
+        Ok(LogEntry {
+            id: ObservationId { endpoint, incarnation, sequence },
+            received_at: time::from_wire(i64::from_be_bytes(*micros)),
+            observation: observation.map_err(|error| corrupt(error.to_string()))?,
+            key,
+        })
+    }
+}
+
+/// Where an event lies in the log.
+pub fn log_key(id: ObservationId) -> String {
+    format!("log/{}/{:016x}/{:016x}", id.endpoint, id.incarnation, id.sequence)
 }
 
 /// `rule/device/subject` as `device/rule/subject`, so that one device's violations lie together.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 mod contract;
 pub mod memory;
 pub mod sled;
+pub mod writer;
 
 /// A key and its value.
 pub type Entry = (Vec<u8>, Vec<u8>);
@@ -46,6 +47,11 @@ impl Batch {
     /// Removes `key`.
     pub fn remove(&mut self, key: impl Into<Vec<u8>>) {
         self.changes.push((key.into(), None));
+    }
+
+    /// The size of all keys and values together.
+    pub fn bytes(&self) -> usize {
+        self.changes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum()
     }
 
     /// Adds what another batch holds.

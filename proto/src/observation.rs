@@ -49,6 +49,11 @@ impl Observation {
 }
 
 impl wire::Observation {
+    /// The same bytes as [`Observation::to_bytes`].
+    pub fn to_bytes(&self) -> Vec<u8> {
+        prost::Message::encode_to_vec(self)
+    }
+
     /// What [`Observation::to_bytes`] wrote, not yet parsed any further.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         Ok(prost::Message::decode(bytes)?)

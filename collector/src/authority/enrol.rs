@@ -1,0 +1,157 @@
+//! The service that gives endpoints their certificates: first for a token, then for the certificate before.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use daicho_proto::endpoint::EndpointId;
+use daicho_proto::time;
+use daicho_proto::token::EnrolmentToken;
+use daicho_proto::wire::enrolment_server::Enrolment;
+use daicho_proto::wire::{EnrolAnswer, EnrolRequest, RenewRequest};
+use tonic::{Request, Response, Status};
+
+use super::token::{self, TokenRow};
+use super::{Authority, Issued};
+use crate::Collector;
+use crate::identity::Peer;
+use crate::shelves::EndpointRow;
+use crate::store::Batch;
+
+/// Certificates of one endpoint that are welcome at once: the new one, and the one before until the agent has the new.
+const CERTIFICATES_MAX: usize = 3;
+
+/// Signs of a hostname that are kept: RFC 1035 allows 253.
+const HOSTNAME_SIGNS_MAX: usize = 253;
+
+/// Enrols and renews.
+pub struct Enrolling {
+    collector: Arc<Collector>,
+    authority: Arc<Authority>,
+    days: u32,
+    /// Tokens whose row is being written: nobody else may use them meanwhile.
+    in_use: Mutex<BTreeSet<String>>,
+}
+
+impl Enrolling {
+    /// The service over a collector and its authority; `days` is the life of a certificate.
+    pub fn new(collector: Arc<Collector>, authority: Arc<Authority>, days: u32) -> Self {
+        Enrolling { collector, authority, days, in_use: Mutex::default() }
+    }
+
+    fn answer(&self, id: EndpointId, issued: &Issued) -> EnrolAnswer {
+        let mut chain: Vec<Vec<u8>> =
+            self.authority.chain(issued.certificate.clone()).iter().map(|der| der.to_vec()).collect();
+        let roots = chain.split_off(2);
+        EnrolAnswer {
+            endpoint_id: id.to_string(),
+            certificate_chain: chain,
+            roots,
+            not_after_us: time::to_wire(issued.not_after),
+        }
+    }
+
+    async fn enrol_with(&self, shelf: &str, asked: EnrolRequest) -> Result<EnrolAnswer, Status> {
+        let now = self.collector.clock.now();
+        let row: Option<TokenRow> = self.collector.shelves.get(shelf).map_err(unavailable)?;
+        let Some(row) = row else {
+            return Err(refusal(
+                "token_unknown",
+                "this token is not known here; make one with `daicho-collector token`",
+            ));
+        };
+        if row.used_at.is_some() {
+            return Err(refusal(
+                "token_used",
+                "this token was used already; make another with `daicho-collector token`",
+            ));
+        }
+        if row.expires_at <= now {
+            return Err(refusal(
+                "token_expired",
+                "this token is too old; make another with `daicho-collector token`",
+            ));
+        }
+        let id = EndpointId(uuid::Uuid::new_v4());
+        let issued = self
+            .authority
+            .sign_endpoint(id, &asked.certificate_request, now, self.days)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let endpoint = EndpointRow {
+            id,
+            enrolled_at: now,
+            hostname: asked.hostname.chars().filter(|c| !c.is_control()).take(HOSTNAME_SIGNS_MAX).collect(),
+            certificates: vec![issued.serial.clone()],
+            not_after: issued.not_after,
+            revoked_at: None,
+            agent_version: None,
+            device: row.device.clone(),
+            revoked_because: None,
+        };
+        let mut batch = Batch::default();
+        batch.put_endpoint(&endpoint);
+        batch.put_json(shelf, &TokenRow { used_at: Some(now), used_by: Some(id), ..row });
+        self.collector.writer.commit(batch).await.map_err(unavailable)?;
+        self.collector.gate.set_endpoint(&endpoint);
+        self.collector.nudge(id);
+        tracing::info!(endpoint = %id, hostname = ?endpoint.hostname, not_after = %issued.not_after, "Endpoint enrolled.");
+        Ok(self.answer(id, &issued))
+    }
+}
+
+#[tonic::async_trait]
+impl Enrolment for Enrolling {
+    async fn enrol(&self, request: Request<EnrolRequest>) -> Result<Response<EnrolAnswer>, Status> {
+        let address = request.extensions().get::<Peer>().map(|peer| peer.address);
+        let asked = request.into_inner();
+        let Ok(token) = asked.token.parse::<EnrolmentToken>() else {
+            tracing::warn!(?address, "Enrolment refused: the token has not the form of one.");
+            return Err(refusal("token_unknown", "this is no token; make one with `daicho-collector token`"));
+        };
+        let shelf = token::shelf(&token.secret);
+        if !self.in_use.lock().unwrap_or_else(PoisonError::into_inner).insert(shelf.clone()) {
+            return Err(refusal("token_used", "this token is being used by somebody else at this moment"));
+        }
+        let outcome = self.enrol_with(&shelf, asked).await;
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner).remove(&shelf);
+        if let Err(status) = &outcome {
+            tracing::warn!(?address, reason = status.message(), "Enrolment refused.");
+        }
+        outcome.map(Response::new)
+    }
+
+    async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<EnrolAnswer>, Status> {
+        let id = self.collector.gate.endpoint(&request)?;
+        let now = self.collector.clock.now();
+        let request = request.into_inner().certificate_request;
+        let issued = self
+            .authority
+            .sign_endpoint(id, &request, now, self.days)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let _one_at_a_time = self.collector.enrolling.lock().await;
+        let row = self.collector.shelves.endpoint(id).map_err(unavailable)?;
+        let Some(mut row) = row.filter(|row| row.revoked_at.is_none()) else {
+            return Err(Status::permission_denied("this endpoint was revoked; it has to enrol again"));
+        };
+        row.certificates.push(issued.serial.clone());
+        let excess = row.certificates.len().saturating_sub(CERTIFICATES_MAX);
+        row.certificates.drain(..excess);
+        row.not_after = issued.not_after;
+        let mut batch = Batch::default();
+        batch.put_endpoint(&row);
+        self.collector.writer.commit(batch).await.map_err(unavailable)?;
+        self.collector.gate.set_endpoint(&row);
+        tracing::info!(endpoint = %id, not_after = %issued.not_after, "Certificate renewed.");
+        Ok(Response::new(self.answer(id, &issued)))
+    }
+}
+
+fn refusal(reason: &'static str, message: &str) -> Status {
+    let mut status = Status::permission_denied(message);
+    status.metadata_mut().insert("daicho-reason", tonic::metadata::MetadataValue::from_static(reason));
+    status
+}
+
+fn unavailable(error: impl std::fmt::Display) -> Status {
+    tracing::error!(%error, "Enrolment could not be kept.");
+    Status::unavailable("the collector cannot write at this moment; try again in a minute")
+}

@@ -1,0 +1,68 @@
+//! When each endpoint was last heard: in memory at once, on disk with its next data or after half a minute.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use daicho_proto::endpoint::EndpointId;
+use jiff::Timestamp;
+
+use crate::Collector;
+use crate::store::Batch;
+
+/// Signs of life are written together this often: a power cut makes an endpoint look half a minute more silent.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Signs of life that are not on disk yet.
+#[derive(Debug, Default)]
+pub struct Heard {
+    waiting: Mutex<BTreeMap<EndpointId, Timestamp>>,
+}
+
+impl Heard {
+    /// An endpoint gave a sign of life.
+    pub fn note(&self, endpoint: EndpointId, at: Timestamp) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(endpoint, at);
+    }
+
+    /// When an endpoint was last heard, if that is not on disk yet.
+    pub fn of(&self, endpoint: EndpointId) -> Option<Timestamp> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).get(&endpoint).copied()
+    }
+
+    /// What was written with an endpoint's data need not be written again.
+    pub(super) fn flushed(&self, endpoint: EndpointId, at: Timestamp) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.get(&endpoint).is_some_and(|noted| *noted <= at) {
+            waiting.remove(&endpoint);
+        }
+    }
+
+    /// Writes what waits.
+    pub async fn flush(collector: &Collector) {
+        let waiting =
+            std::mem::take(&mut *collector.heard.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        if waiting.is_empty() {
+            return;
+        }
+        let mut batch = Batch::default();
+        for (endpoint, at) in &waiting {
+            batch.put_json(&format!("record/{endpoint}/last_heard"), at);
+        }
+        if let Err(error) = collector.writer.commit(batch).await {
+            tracing::warn!(%error, endpoints = waiting.len(), "Signs of life not written; they wait for the next time.");
+            let mut again = collector.heard.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            for (endpoint, at) in waiting {
+                again.entry(endpoint).or_insert(at);
+            }
+        }
+    }
+}
+
+/// Writes signs of life every half minute, for ever.
+pub async fn keep_heard(collector: &Collector) {
+    loop {
+        tokio::time::sleep(FLUSH_INTERVAL).await;
+        Heard::flush(collector).await;
+    }
+}

@@ -1,0 +1,127 @@
+//! The collector at work: opens the house, starts each room's task, serves, and stops in order.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::admin::{House, OrderError, control};
+use crate::authority::init;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::{grpc, intake};
+
+/// Open requests may end for this long after a stop was asked for; systemd waits 90 s before it kills.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Why the collector cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The house cannot be opened.
+    #[error(transparent)]
+    House(#[from] OrderError),
+    /// The address is not free, or not ours.
+    #[error(
+        "collector cannot listen on {address}: {source}; choose another `listen` in {file}, or stop the program that uses it (ss -ltnp)"
+    )]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+        /// Where the address is written.
+        file: String,
+    },
+    /// The keys do not fit.
+    #[error("collector cannot use its certificate: {0}; restore the last backup")]
+    Tls(#[from] rustls::Error),
+}
+
+/// A collector at work.
+pub struct Running {
+    /// Where agents and operators connect.
+    pub address: SocketAddr,
+    /// What it works on.
+    pub house: Arc<House>,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<Result<(), tonic::transport::Error>>,
+    tasks: JoinSet<()>,
+}
+
+/// Opens the data folder and starts to serve.
+pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result<Running, ServeError> {
+    let house = Arc::new(House::open(data, config, clock)?);
+    let (collector, authority) = (&house.collector, &house.authority);
+    let now = collector.clock.now();
+    let (chain, key) =
+        init::server_identity(data, authority, &house.config.names, now).map_err(OrderError::from)?;
+    let tls = grpc::tls::server(chain, &key, authority.root(), Arc::clone(&collector.clock))?;
+    let listener = bind(house.config.listen)?;
+    let address = listener.local_addr().map_err(|source| listen_error(house.config.listen, source))?;
+
+    let mut tasks = JoinSet::new();
+    tasks.spawn(control::answer_all(control::listen(data)?, Arc::clone(&house)));
+    let heard = Arc::clone(collector);
+    tasks.spawn(async move { intake::keep_heard(&heard).await });
+
+    let (stop, mut stopped) = watch::channel(false);
+    let routes = grpc::routes(collector, authority, house.config.authority.endpoint_days);
+    let server = tokio::spawn(grpc::serve(listener, tls, routes, async move {
+        // An error: the sender is gone, which is a stop too.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    }));
+    tracing::info!(%address, names = ?house.config.names, "Collector serves.");
+    Ok(Running { address, house, stop, server, tasks })
+}
+
+impl Running {
+    /// Waits for `asked` or for the server's end, then stops: no new request, open ones end, everything is written.
+    pub async fn until(mut self, asked: impl Future<Output = ()>) {
+        tokio::select! {
+            () = asked => {}
+            ended = &mut self.server => tracing::error!(?ended, "Server ended by itself."),
+        }
+        self.stop().await;
+    }
+
+    /// Stops: no new request, open ones end, everything is written.
+    pub async fn stop(mut self) {
+        tracing::info!("Collector stops.");
+        self.stop.send_replace(true);
+        if !self.server.is_finished() && tokio::time::timeout(STOP_DEADLINE, &mut self.server).await.is_err()
+        {
+            tracing::warn!("Some requests did not end in time; they were given up and will come again.");
+            self.server.abort();
+        }
+        self.tasks.shutdown().await;
+        intake::Heard::flush(&self.house.collector).await;
+        // The socket of a stopped collector would only refuse; that it is gone already is just as well.
+        let _ = std::fs::remove_file(control::socket(&self.house.data));
+        tracing::info!("Collector stopped.");
+    }
+}
+
+/// Connections that the system keeps until they are accepted: 10 000 agents that come back after a restart.
+const BACKLOG: u32 = 4_096;
+
+fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let open = || {
+        let socket = match address {
+            SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    open().map_err(|source| listen_error(address, source))
+}
+
+fn listen_error(address: SocketAddr, source: std::io::Error) -> ServeError {
+    ServeError::Listen { address, source, file: crate::config::FILE_NAME.to_owned() }
+}
