@@ -26,6 +26,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// How long certificates live.
     pub authority: crate::authority::Config,
+    /// Who is told of what, and how.
+    pub alerts: crate::alerts::Config,
     /// Log lines, metrics, health.
     pub telemetry: crate::telemetry::Config,
 }
@@ -37,6 +39,7 @@ impl Default for Config {
             names: vec!["localhost".to_owned()],
             store: StoreConfig::Sled { path: PathBuf::from("store") },
             authority: crate::authority::Config::default(),
+            alerts: crate::alerts::Config::default(),
             telemetry: crate::telemetry::Config::default(),
         }
     }
@@ -137,8 +140,8 @@ mod tests {
 
     #[test]
     fn the_template_holds_the_defaults() {
-        let mut expected = Config::default();
-        expected.store = StoreConfig::Sled { path: PathBuf::from("/data/store") };
+        let store = StoreConfig::Sled { path: PathBuf::from("/data/store") };
+        let expected = Config { store, ..Config::default() };
         assert_eq!(parse(TEMPLATE).unwrap(), expected);
         assert_eq!(parse("").unwrap(), expected);
     }

@@ -14,7 +14,7 @@ use crate::admin::{House, OrderError, control};
 use crate::authority::init;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::{grpc, intake};
+use crate::{alerts, grpc, intake};
 
 /// Open requests may end for this long after a stop was asked for; systemd waits 90 s before it kills.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
@@ -37,6 +37,9 @@ pub enum ServeError {
         /// Where the address is written.
         file: String,
     },
+    /// The alerts cannot be sent as configured.
+    #[error("configuration, {0}")]
+    Alerts(#[from] alerts::ConfigError),
     /// The keys do not fit.
     #[error("collector cannot use its certificate: {0}; restore the last backup")]
     Tls(#[from] rustls::Error),
@@ -50,11 +53,13 @@ pub struct Running {
     pub house: Arc<House>,
     stop: watch::Sender<bool>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
+    alerting: JoinHandle<()>,
     tasks: JoinSet<()>,
 }
 
 /// Opens the data folder and starts to serve.
 pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result<Running, ServeError> {
+    let outbox = Arc::new(alerts::Outbox::open(&config.alerts)?);
     let house = Arc::new(House::open(data, config, clock)?);
     let (collector, authority) = (&house.collector, &house.authority);
     let now = collector.clock.now();
@@ -69,14 +74,14 @@ pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result
     let heard = Arc::clone(collector);
     tasks.spawn(async move { intake::keep_heard(&heard).await });
 
-    let (stop, mut stopped) = watch::channel(false);
+    // A house is opened once: nobody set it before.
+    let _ = collector.outbox.set(Arc::clone(&outbox));
+    let (stop, _) = watch::channel(false);
+    let alerting = tokio::spawn(alerts::run(Arc::clone(collector), outbox, asked(stop.subscribe())));
     let routes = grpc::routes(collector, authority, house.config.authority.endpoint_days);
-    let server = tokio::spawn(grpc::serve(listener, tls, routes, async move {
-        // An error: the sender is gone, which is a stop too.
-        let _ = stopped.wait_for(|stop| *stop).await;
-    }));
+    let server = tokio::spawn(grpc::serve(listener, tls, routes, asked(stop.subscribe())));
     tracing::info!(%address, names = ?house.config.names, "Collector serves.");
-    Ok(Running { address, house, stop, server, tasks })
+    Ok(Running { address, house, stop, server, alerting, tasks })
 }
 
 impl Running {
@@ -99,11 +104,20 @@ impl Running {
             self.server.abort();
         }
         self.tasks.shutdown().await;
+        if tokio::time::timeout(STOP_DEADLINE, &mut self.alerting).await.is_err() {
+            tracing::warn!("An alert was being sent; it will be sent again after the next start.");
+            self.alerting.abort();
+        }
         intake::Heard::flush(&self.house.collector).await;
         // The socket of a stopped collector would only refuse; that it is gone already is just as well.
         let _ = std::fs::remove_file(control::socket(&self.house.data));
         tracing::info!("Collector stopped.");
     }
+}
+
+async fn asked(mut stopped: watch::Receiver<bool>) {
+    // An error: the sender is gone, which is a stop too.
+    let _ = stopped.wait_for(|stop| *stop).await;
 }
 
 /// Connections that the system keeps until they are accepted: 10 000 agents that come back after a restart.
