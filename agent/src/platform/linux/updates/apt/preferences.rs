@@ -184,7 +184,7 @@ fn matches_pattern(pattern: &str, text: &str) -> bool {
 fn target(text: &str) -> Option<String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("//") && !line.starts_with('#'));
     let value = lines.filter_map(|line| line.split_once("Default-Release")).next_back()?.1;
-    let value = value.split('"').nth(1).map_or_else(|| value.trim().trim_end_matches(';'), |quoted| quoted);
+    let value = value.split('"').nth(1).unwrap_or_else(|| value.trim().trim_end_matches(';'));
     Some(value.to_owned()).filter(|value| !value.is_empty())
 }
 
