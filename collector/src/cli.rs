@@ -21,8 +21,10 @@ pub mod exceptions;
 pub mod ledger;
 pub mod manual;
 pub mod output;
+pub mod questions;
 pub mod status;
 pub mod violations;
+pub mod words;
 
 /// Shows where the hospital's machines differ from its ledger, article by article of its regulation.
 #[derive(Debug, Parser)]

@@ -22,6 +22,7 @@ mod intake;
 pub mod query;
 mod routes;
 pub mod tls;
+pub mod told;
 
 pub use intake::status_of;
 pub use routes::Routes;
@@ -48,7 +49,10 @@ pub fn routes(collector: &Arc<Collector>, authority: &Arc<Authority>, endpoint_d
     let intake = IntakeServer::new(intake::Reporting::new(Arc::clone(collector)))
         .max_decoding_message_size(REPORT_BYTES_MAX);
     let agents = identity::endpoints_only(Arc::clone(collector));
-    Routes::default().with(enrolment).with(InterceptedService::new(intake, agents))
+    Routes::default()
+        .with(enrolment)
+        .with(InterceptedService::new(intake, agents))
+        .with(query::query_service(collector))
 }
 
 /// Serves until `stop` comes, then lets open requests end.

@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use daicho_proto::endpoint::EndpointId;
+use daicho_proto::facts::Host;
 use daicho_proto::observation::{Observation, ObservationId};
 use daicho_proto::{time, wire};
 use daicho_rules::ledger::Ledger;
-use daicho_rules::record::EndpointRecord;
+use daicho_rules::record::{EndpointRecord, Held};
 use daicho_rules::rule::{Unknown, Verdict};
 use daicho_rules::violation::{Step, StepKind, Violation};
 use jiff::Timestamp;
@@ -224,6 +225,11 @@ impl Shelves {
         })
     }
 
+    /// When an endpoint was last heard of, and its host: what a list shows, without the rest of its record.
+    pub fn heard(&self, id: EndpointId) -> Result<(Option<Timestamp>, Option<Held<Host>>), StoreError> {
+        Ok((self.get(&format!("record/{id}/last_heard"))?, self.get(&format!("record/{id}/host"))?))
+    }
+
     /// One violation.
     pub fn violation(&self, key: &str) -> Result<Option<Violation>, StoreError> {
         self.get(&format!("violation/{}", by_device(key)))
@@ -255,6 +261,17 @@ impl Shelves {
     /// What the rules last said of a device.
     pub fn verdicts_of(&self, device: &str) -> Result<Option<DeviceVerdicts>, StoreError> {
         self.get(&verdicts_key(device))
+    }
+
+    /// At most `limit` devices that come after `after`, with what the rules last said of them.
+    pub fn verdicts_after(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<DeviceVerdicts>, StoreError> {
+        let after = after.map(verdicts_key);
+        let page = self.store.scan(b"verdict/", after.as_deref().map(str::as_bytes), limit)?;
+        page.iter().map(|(key, value)| parse(key, value)).collect()
     }
 
     /// What the rules last said of every device.

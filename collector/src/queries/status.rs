@@ -1,0 +1,49 @@
+//! How the collector is, in a few numbers.
+
+use daicho_rules::violation::State;
+use jiff::Timestamp;
+
+use super::QueryError;
+use crate::Collector;
+use crate::shelves::LedgerVersion;
+
+/// The numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The collector's version.
+    pub version: String,
+    /// Its clock.
+    pub now: Timestamp,
+    /// Enrolled and not revoked.
+    pub endpoints: usize,
+    /// Of the ledger, and those that report without being in it.
+    pub devices: usize,
+    /// Violations that are open or acknowledged.
+    pub open: usize,
+    /// Devices of which some rule cannot tell.
+    pub undetermined: usize,
+    /// The current ledger; `None`: none was imported yet.
+    pub ledger: Option<LedgerVersion>,
+    /// What the store takes on disk.
+    pub store_bytes: u64,
+}
+
+/// Counts.
+pub fn status(collector: &Collector) -> Result<Status, QueryError> {
+    let shelves = &collector.shelves;
+    let verdicts = shelves.verdicts()?;
+    let unsure = verdicts.iter().filter(|device| device.rules.iter().any(|rule| !rule.unknowns.is_empty()));
+    let violations = shelves.violations()?;
+    let open =
+        violations.iter().filter(|violation| matches!(violation.state, State::Open | State::Acknowledged));
+    Ok(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        now: collector.clock.now(),
+        endpoints: shelves.endpoints()?.iter().filter(|row| row.revoked_at.is_none()).count(),
+        devices: verdicts.len(),
+        open: open.count(),
+        undetermined: unsure.count(),
+        ledger: shelves.ledger_versions()?.pop(),
+        store_bytes: shelves.store().size_on_disk()?,
+    })
+}
