@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daicho_proto::facts::{Fact, Subject};
+use daicho_proto::facts::{Fact, Look, Subject};
 
 use crate::platform::Platform;
 
@@ -36,6 +36,21 @@ pub static PROBES: &[Probe] = &[
     Probe { subject: Subject::Software, cadence: HOUR, look: |platform| Fact::Software(platform.software()) },
     Probe { subject: Subject::Media, cadence: QUARTER, look: |platform| Fact::Media(platform.media()) },
 ];
+
+/// A look at `subject` that saw nothing, and why.
+pub fn unreadable(subject: Subject, sentence: String) -> Fact {
+    let problems = vec![sentence];
+    match subject {
+        Subject::Host => Fact::Host(Look::Unreadable { problems }),
+        Subject::Accounts => Fact::Accounts(Look::Unreadable { problems }),
+        Subject::Packages => Fact::Packages(Look::Unreadable { problems }),
+        Subject::Updates => Fact::Updates(Look::Unreadable { problems }),
+        Subject::Antivirus => Fact::Antivirus(Look::Unreadable { problems }),
+        Subject::Services => Fact::Services(Look::Unreadable { problems }),
+        Subject::Software => Fact::Software(Look::Unreadable { problems }),
+        Subject::Media => Fact::Media(Look::Unreadable { problems }),
+    }
+}
 
 /// Files change with a notice: the hour is for what the notices miss.
 const HOUR: Duration = Duration::from_secs(3600);
