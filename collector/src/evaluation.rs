@@ -1,10 +1,32 @@
 //! Nudged or due: loads the evidence of a device, reconciles, commits violations with their notices.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use daicho_proto::endpoint::EndpointId;
+use jiff::Timestamp;
 use tokio::sync::Notify;
+
+use crate::Collector;
+use crate::store::StoreError;
+
+mod judging;
+mod links;
+#[cfg(test)]
+mod tests;
+
+use judging::Job;
+use links::Links;
+
+/// Devices that are judged and committed together: a nudge waits for no more than these.
+const CHUNK: usize = 32;
+
+/// How often the clock is looked at: dates turn and machines fall silent with no event. Failed judgements are tried again then.
+const TICK: Duration = Duration::from_secs(60);
+
+/// After a start, agents come back for this long before anybody is judged for silence: the silence may be our own.
+const FIRST_PASS_AFTER: Duration = Duration::from_secs(120);
 
 /// What waits to be judged: each endpoint once, however often it reported.
 #[derive(Debug, Default)]
@@ -29,4 +51,136 @@ impl Agenda {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).all = true;
         self.filled.notify_one();
     }
+
+    /// How many endpoints wait.
+    pub fn len(&self) -> usize {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).endpoints.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.endpoints.is_empty() && !waiting.all
+    }
+
+    fn take(&self) -> Waiting {
+        std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts back what failed; the next tick tries again.
+    fn put_back(&self, endpoints: impl IntoIterator<Item = EndpointId>, all: bool) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.endpoints.extend(endpoints);
+        waiting.all |= all;
+    }
+}
+
+/// Judges what is nudged at once, and everything each hour: the hour on which a day begins in Japan is one of them.
+pub async fn run(collector: Arc<Collector>) {
+    let mut evaluator = Evaluator::new(collector);
+    let started = tokio::time::Instant::now();
+    let mut judged_hour = None;
+    loop {
+        // The first look at the agenda comes at once: a nudge may have come before this task.
+        if evaluator.collector.evaluation.is_empty() {
+            tokio::select! {
+                () = evaluator.collector.evaluation.filled.notified() => {}
+                () = tokio::time::sleep(TICK) => {}
+            }
+        }
+        let hour = hour_of(evaluator.collector.clock.now());
+        let due = judged_hour != Some(hour) && started.elapsed() >= FIRST_PASS_AFTER;
+        if evaluator.work(due).await && due {
+            judged_hour = Some(hour);
+        }
+    }
+}
+
+fn hour_of(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(3_600)
+}
+
+/// The links between endpoints and ledger, and what is still to do of a walk over all devices.
+pub(crate) struct Evaluator {
+    collector: Arc<Collector>,
+    links: Links,
+    rest: VecDeque<Job>,
+}
+
+impl Evaluator {
+    pub(crate) fn new(collector: Arc<Collector>) -> Self {
+        Evaluator { collector, links: Links::default(), rest: VecDeque::new() }
+    }
+
+    /// Does what waits, and everything where `everything` is due. False: something failed and waits for the next tick.
+    pub(crate) async fn work(&mut self, everything: bool) -> bool {
+        let mut waiting = self.collector.evaluation.take();
+        waiting.all |= everything;
+        let mut fine = true;
+        loop {
+            let outcome = self.step(&waiting).await;
+            if let Err(error) = outcome {
+                tracing::error!(%error, "Evaluation failed; it is tried again within a minute.");
+                let all = waiting.all || !self.rest.is_empty();
+                self.rest.clear();
+                self.collector.evaluation.put_back(waiting.endpoints, all);
+                // Links may be half made: the next time makes them anew.
+                self.links = Links::default();
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                fine = false;
+                return fine;
+            }
+            waiting = self.collector.evaluation.take();
+            if self.rest.is_empty() && waiting.endpoints.is_empty() && !waiting.all {
+                return fine;
+            }
+        }
+    }
+
+    /// Judges what was nudged, then one chunk of the rest.
+    async fn step(&mut self, waiting: &Waiting) -> Result<(), StoreError> {
+        if waiting.all || !self.links.are_of(&self.collector.ledger()) {
+            let collector = Arc::clone(&self.collector);
+            self.links = blocking(move || Links::make(&collector)).await?;
+            self.rest = judging::all_jobs(&self.collector, &self.links)?.into();
+        } else if !waiting.endpoints.is_empty() {
+            let mut jobs = Vec::new();
+            for endpoint in &waiting.endpoints {
+                for label in self.links.refresh(&self.collector, *endpoint)? {
+                    if !jobs.iter().any(|job: &Job| job.device == label) {
+                        jobs.push(judging::job(&self.collector, &self.links, label)?);
+                    }
+                }
+            }
+            for chunk in jobs.chunks(CHUNK) {
+                self.judge(chunk.to_vec()).await?;
+            }
+        }
+        let chunk: Vec<Job> = self.rest.drain(..self.rest.len().min(CHUNK)).collect();
+        if chunk.is_empty() { Ok(()) } else { self.judge(chunk).await }
+    }
+
+    async fn judge(&self, jobs: Vec<Job>) -> Result<(), StoreError> {
+        let collector = Arc::clone(&self.collector);
+        let _judging = self.collector.judging.lock().await;
+        if !self.links.are_of(&self.collector.ledger()) {
+            // The ledger changed meanwhile: what was prepared is of the old one.
+            self.collector.evaluation.put_back([], true);
+            return Ok(());
+        }
+        let notices = blocking(move || judging::judge(&collector, &jobs)).await?;
+        if notices > 0 {
+            self.collector.outbox_filled.notify_one();
+        }
+        Ok(())
+    }
+}
+
+/// Rules and disk take milliseconds: not on a thread that answers requests.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(StoreError::Failed { action: "judge", reason: format!("a rule or the store gave up: {error}") })
+    })
 }

@@ -14,7 +14,7 @@ use crate::admin::{House, OrderError, control};
 use crate::authority::init;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::{alerts, grpc, intake};
+use crate::{alerts, evaluation, grpc, intake};
 
 /// Open requests may end for this long after a stop was asked for; systemd waits 90 s before it kills.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
@@ -73,6 +73,7 @@ pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result
     tasks.spawn(control::answer_all(control::listen(data)?, Arc::clone(&house)));
     let heard = Arc::clone(collector);
     tasks.spawn(async move { intake::keep_heard(&heard).await });
+    tasks.spawn(evaluation::run(Arc::clone(collector)));
 
     // A house is opened once: nobody set it before.
     let _ = collector.outbox.set(Arc::clone(&outbox));

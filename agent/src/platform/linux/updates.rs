@@ -1,13 +1,79 @@
-//! Updates of a Linux machine: `read` touches the machine, `parse` is pure.
+//! Pending updates, as the machine's own package lists tell: nothing is fetched, the network is left alone.
 
-use daicho_proto::facts::{Look, Updates};
+use daicho_proto::facts::{Look, Update, Updates};
+use jiff::Timestamp;
 
+use super::packages;
 use super::root::Root;
 
-/// What changes when package lists are fetched or updates are installed.
-pub(super) const WATCHED: &[&str] = &["/var/lib/apt/lists"];
+mod apt;
+mod dnf;
+mod lists;
 
-/// Looks at the package lists.
-pub(super) fn look(_root: &Root) -> Look<Updates> {
-    Look::Unsupported
+/// What changes when package lists are fetched. What is installed is watched with the packages.
+pub(super) const WATCHED: &[&str] =
+    &["/var/lib/apt/lists", "/etc/apt/preferences.d", "/var/cache/dnf", "/var/cache/libdnf5"];
+
+/// What one package manager's lists tell.
+#[derive(Debug, Default)]
+struct Outcome {
+    /// `None`: there are no lists that could tell.
+    pending: Option<Vec<Update>>,
+    as_of: Option<Timestamp>,
+    problems: Vec<String>,
+}
+
+impl Outcome {
+    fn unreadable(problem: String) -> Self {
+        Outcome { problems: vec![problem], ..Outcome::default() }
+    }
+}
+
+/// Looks at the lists of every package manager that has packages here. The oldest of them says how old all are.
+pub(super) fn look(root: &Root) -> Look<Updates> {
+    let mut outcomes = Vec::new();
+    if let Some((installed, problems)) = packages::dpkg::read(root) {
+        if !problems.is_empty() {
+            // What is installed and not seen has no update either.
+            outcomes.push(Outcome { problems, ..Outcome::default() });
+        }
+        if !installed.is_empty() {
+            outcomes.push(apt::look(root, &installed));
+        }
+    }
+    if let Some((installed, problems)) = packages::rpm::read(root) {
+        if !problems.is_empty() {
+            outcomes.push(Outcome { problems, ..Outcome::default() });
+        }
+        if !installed.is_empty() {
+            outcomes.push(dnf::look(root, &installed));
+        }
+    }
+    if packages::apk::packages(root).is_some() {
+        outcomes.push(Outcome::unreadable(
+            "apk's indexes are not read: look for pending updates with `apk version -l '<'`".to_owned(),
+        ));
+    }
+    combine(outcomes)
+}
+
+fn combine(outcomes: Vec<Outcome>) -> Look<Updates> {
+    if outcomes.is_empty() {
+        return Look::Unsupported;
+    }
+    let mut problems = Vec::new();
+    let mut pending = None;
+    let mut as_of: Option<Option<Timestamp>> = None;
+    for outcome in outcomes {
+        problems.extend(outcome.problems);
+        if let Some(updates) = outcome.pending {
+            pending.get_or_insert_with(Vec::new).extend(updates);
+            // `None`, an unknown age, counts as the oldest.
+            as_of = Some(as_of.map_or(outcome.as_of, |oldest| oldest.min(outcome.as_of)));
+        }
+    }
+    match pending {
+        Some(pending) => Look::Seen { value: Updates { as_of: as_of.flatten(), pending }, problems },
+        None => Look::Unreadable { problems },
+    }
 }

@@ -1,0 +1,247 @@
+//! Read, decide, write for some devices: evidence in, violations, their history, notices and verdicts out, in one batch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use daicho_proto::endpoint::EndpointId;
+use daicho_rules::articles::{self, Judged};
+use daicho_rules::evidence::Evidence;
+use daicho_rules::record::EndpointRecord;
+use daicho_rules::rule::Kind;
+use daicho_rules::violation::{Change, State, Step, StepKind, Violation, reconcile};
+use jiff::{SignedDuration, Timestamp};
+
+use super::links::Links;
+use crate::Collector;
+use crate::shelves::{DeviceVerdicts, Notice, RuleVerdict};
+use crate::store::{Batch, StoreError};
+
+/// That a violation is still seen is written this often: more often is wear without news.
+const LAST_SEEN_STEP: SignedDuration = SignedDuration::from_hours(1);
+
+/// One device to judge.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    /// The ledger's device_id, or the hostname of a device that is not listed.
+    pub(super) device: String,
+    endpoints: Vec<EndpointId>,
+    /// Its row's place in the ledger.
+    row: Option<usize>,
+    /// Neither listed nor reporting any more: what is open of it ends. With the device for which its endpoint reports now.
+    gone: Option<Option<String>>,
+}
+
+/// The job for one device as it is linked now.
+pub(super) fn job(collector: &Collector, links: &Links, device: String) -> Result<Job, StoreError> {
+    let endpoints: Vec<EndpointId> = links.endpoints(&device).collect();
+    let row = links.row(&device);
+    let gone = if endpoints.is_empty() && row.is_none() {
+        let before = collector.shelves.verdicts_of(&device)?.map(|verdicts| verdicts.endpoints);
+        let now = before.into_iter().flatten().find_map(|endpoint| links.device(endpoint));
+        Some(now.map(str::to_owned))
+    } else {
+        None
+    };
+    Ok(Job { device, endpoints, row, gone })
+}
+
+/// A job for every device: listed, reporting, or gone with something left behind.
+pub(super) fn all_jobs(collector: &Collector, links: &Links) -> Result<Vec<Job>, StoreError> {
+    let ledger = collector.ledger();
+    let mut devices: BTreeSet<String> = links.devices().cloned().collect();
+    devices.extend(ledger.devices.iter().map(|device| device.device_id.clone()));
+    devices.extend(collector.shelves.verdicts()?.into_iter().map(|verdicts| verdicts.device));
+    let violations = collector.shelves.violations()?.into_iter();
+    devices.extend(violations.filter(|old| old.state != State::Resolved).map(|old| old.device));
+    devices.into_iter().map(|device| job(collector, links, device)).collect()
+}
+
+/// Judges devices and commits what changed; returns how many notices were added. `Collector::judging` is held.
+pub(super) fn judge(collector: &Collector, jobs: &[Job]) -> Result<usize, StoreError> {
+    let begun = std::time::Instant::now();
+    let now = collector.clock.now();
+    let mut batch = Batch::default();
+    let mut notices = Notices { next: collector.shelves.last_notice()? + 1, added: 0 };
+    for job in jobs {
+        match &job.gone {
+            Some(moved_to) => end(collector, job, moved_to.as_deref(), now, &mut batch, &mut notices)?,
+            None => judge_one(collector, job, now, &mut batch, &mut notices)?,
+        }
+    }
+    let changes = batch.changes.len();
+    if changes > 0 {
+        collector.shelves.commit(batch)?;
+    }
+    let millis = begun.elapsed().as_millis();
+    tracing::debug!(devices = jobs.len(), changes, notices = notices.added, millis, "Devices judged.");
+    Ok(notices.added)
+}
+
+fn judge_one(
+    collector: &Collector,
+    job: &Job,
+    now: Timestamp,
+    batch: &mut Batch,
+    notices: &mut Notices,
+) -> Result<(), StoreError> {
+    let ledger = collector.ledger();
+    let device = job.row.and_then(|index| ledger.devices.get(index));
+    let reporting = reporting(collector, &job.endpoints)?;
+    let evidence = |record| Evidence { record, device, ledger: &ledger, now };
+    let freshest = evidence(reporting.first().map(|(_, record)| record));
+    let mut judged = articles::judge(&freshest);
+    for (_, record) in reporting.iter().skip(1) {
+        merge(&mut judged, articles::judge(&evidence(Some(record))));
+    }
+    let known = collector.shelves.violations_of(&job.device)?;
+    for change in reconcile(&known, &job.device, &judged, &freshest) {
+        if change.step.is_none() && !worth_writing(&known, &change.violation) {
+            continue;
+        }
+        keep(collector, change, now, batch, notices)?;
+    }
+    let verdicts = DeviceVerdicts {
+        device: job.device.clone(),
+        group: device.and_then(|device| device.group.clone()),
+        endpoints: reporting.iter().map(|(endpoint, _)| *endpoint).collect(),
+        judged_at: now,
+        rules: judged.into_iter().map(verdict).collect(),
+    };
+    let before = collector.shelves.verdicts_of(&job.device)?;
+    let same = |before: &DeviceVerdicts| {
+        now.duration_since(before.judged_at) < LAST_SEEN_STEP
+            && *before == DeviceVerdicts { judged_at: before.judged_at, ..verdicts.clone() }
+    };
+    if !before.as_ref().is_some_and(same) {
+        batch.put_verdicts(&verdicts);
+    }
+    Ok(())
+}
+
+/// The records of a device's endpoints, the one that was heard last first. An endpoint that said nothing since another
+/// one joined for the same device was replaced by it: a machine that was set up again.
+fn reporting(
+    collector: &Collector,
+    endpoints: &[EndpointId],
+) -> Result<Vec<(EndpointId, EndpointRecord)>, StoreError> {
+    let mut all = Vec::new();
+    for endpoint in endpoints {
+        let mut record = collector.shelves.record(*endpoint)?;
+        record.last_heard = record.last_heard.max(collector.heard.of(*endpoint));
+        let joined = match endpoints.len() {
+            1 => None,
+            _ => collector.shelves.endpoint(*endpoint)?.map(|row| row.enrolled_at),
+        };
+        all.push((*endpoint, joined, record));
+    }
+    let newest = all.iter().filter_map(|(_, joined, _)| *joined).max();
+    if let Some(newest) = newest {
+        all.retain(|(_, joined, record)| *joined == Some(newest) || record.last_heard >= Some(newest));
+    }
+    all.sort_by_key(|(_, _, record)| std::cmp::Reverse(record.last_heard));
+    if all.len() > 1 {
+        let endpoints: Vec<String> = all.iter().map(|(endpoint, ..)| endpoint.to_string()).collect();
+        tracing::warn!(?endpoints, "Several endpoints report for one device; all of them are judged.");
+    }
+    Ok(all.into_iter().map(|(endpoint, _, record)| (endpoint, record)).collect())
+}
+
+/// Two machines under one name: what is wrong on either is wrong.
+fn merge(judged: &mut [Judged], other: Vec<Judged>) {
+    let mut by_rule: BTreeMap<&str, Judged> =
+        other.into_iter().map(|judged| (judged.rule.id, judged)).collect();
+    for Judged { rule, assessment } in judged {
+        if let Some(other) = by_rule.remove(rule.id) {
+            assessment.findings.extend(other.assessment.findings);
+            assessment.unknowns.extend(other.assessment.unknowns);
+            // What the ledger approved on one machine says nothing of the other's use.
+            assessment.cleared.retain(|cleared| other.assessment.cleared.contains(cleared));
+        }
+    }
+}
+
+fn verdict(judged: Judged) -> RuleVerdict {
+    RuleVerdict {
+        rule: judged.rule.id.to_owned(),
+        verdict: judged.assessment.verdict(),
+        unknowns: judged.assessment.unknowns,
+    }
+}
+
+fn worth_writing(known: &[Violation], new: &Violation) -> bool {
+    let old = known.iter().find(|old| old.key == new.key);
+    old.is_none_or(|old| {
+        new.last_seen.duration_since(old.last_seen) >= LAST_SEEN_STEP
+            || Violation {
+                last_seen: old.last_seen,
+                evidence: old.evidence.clone(),
+                summary: old.summary.clone(),
+                ..new.clone()
+            } != *old
+    })
+}
+
+/// Ends what is open of a device that is gone. An incident stays for a person, unless it goes on under another name.
+fn end(
+    collector: &Collector,
+    job: &Job,
+    moved_to: Option<&str>,
+    now: Timestamp,
+    batch: &mut Batch,
+    notices: &mut Notices,
+) -> Result<(), StoreError> {
+    let reason = match moved_to {
+        Some(device) => format!("この機器は {device} になりました / this device is now {device}"),
+        None => "この機器はなくなりました / this device is gone".to_owned(),
+    };
+    for old in collector.shelves.violations_of(&job.device)? {
+        let ends = old.kind == Kind::Standing || moved_to.is_some();
+        if old.state == State::Resolved || !ends {
+            continue;
+        }
+        let step = Step {
+            at: now,
+            what: StepKind::Resolved,
+            by: "daicho".to_owned(),
+            reason: Some(reason.clone()),
+            summary: old.summary.clone(),
+            evidence: old.evidence.clone(),
+        };
+        let violation = Violation { state: State::Resolved, exception: None, ..old };
+        keep(collector, Change { violation, step: Some(step) }, now, batch, notices)?;
+    }
+    if collector.shelves.verdicts_of(&job.device)?.is_some() {
+        batch.remove_verdicts(&job.device);
+    }
+    Ok(())
+}
+
+/// Numbers for new notices.
+struct Notices {
+    next: u64,
+    added: usize,
+}
+
+fn keep(
+    collector: &Collector,
+    change: Change,
+    now: Timestamp,
+    batch: &mut Batch,
+    notices: &mut Notices,
+) -> Result<(), StoreError> {
+    let Change { violation, step } = change;
+    batch.put_violation(&violation);
+    let Some(step) = step else { return Ok(()) };
+    let number = collector.shelves.history(&violation.key)?.len();
+    batch.put_step(&violation.key, number, &step);
+    tracing::info!(key = ?violation.key, what = ?step.what, "Violation changed.");
+    let news = matches!(
+        step.what,
+        StepKind::Opened | StepKind::Reopened | StepKind::ExceptionEnded | StepKind::Resolved
+    );
+    if news {
+        batch.put_notice(&Notice { number: notices.next, at: now, what: step.what, violation });
+        notices.next += 1;
+        notices.added += 1;
+    }
+    Ok(())
+}
