@@ -7,10 +7,18 @@ use crate::text::Text;
 
 mod article_04_device_ledger;
 mod article_08_unneeded_accounts;
+mod article_09_security_patches;
+mod article_11_external_media;
+mod article_13_unneeded_software;
 mod words;
 
 use article_04_device_ledger::{silent_device, unlisted_device};
 use article_08_unneeded_accounts::{long_unused, retired_staff, unlisted_account};
+use article_09_security_patches::{
+    below_baseline, missing_update, restart_pending, stale_patterns, unsupported_os,
+};
+use article_11_external_media::{taken_outside, unapproved_use, unscanned_use};
+use article_13_unneeded_software::{unneeded_service, unneeded_software};
 
 /// Every rule, in the order of the articles.
 pub static RULES: &[&Rule] = &[
@@ -19,6 +27,16 @@ pub static RULES: &[&Rule] = &[
     &retired_staff::RULE,
     &long_unused::RULE,
     &unlisted_account::RULE,
+    &missing_update::RULE,
+    &below_baseline::RULE,
+    &unsupported_os::RULE,
+    &restart_pending::RULE,
+    &stale_patterns::RULE,
+    &unapproved_use::RULE,
+    &unscanned_use::RULE,
+    &taken_outside::RULE,
+    &unneeded_service::RULE,
+    &unneeded_software::RULE,
 ];
 
 /// What one rule says of one device.

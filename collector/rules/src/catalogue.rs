@@ -1,1 +1,159 @@
 //! What a stock system runs, and what is risky wherever it runs: data for Article 13.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use daicho_proto::facts::Host;
+
+use crate::normal;
+use crate::rule::Severity;
+use crate::table;
+
+/// A service that a stock installation runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stock {
+    /// Its name, or a pattern.
+    pub name: &'static str,
+    /// What it is for, in Japanese and in English.
+    pub why: (&'static str, &'static str),
+    /// `all`, `debian`, `ubuntu`, `rhel`.
+    families: Vec<&'static str>,
+    /// The package that ships it.
+    pub source: &'static str,
+}
+
+/// Something that is risky wherever it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Risky {
+    /// Its name, or a pattern.
+    pub name: &'static str,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// Why, in Japanese and in English.
+    pub why: (&'static str, &'static str),
+    /// Who says what it is.
+    pub source: &'static str,
+}
+
+/// The stock service of this name on such a machine. Of a machine whose system is not known, any family's counts.
+pub fn stock_service(name: &str, host: Option<&Host>) -> Option<&'static Stock> {
+    let family = host.and_then(family);
+    let fits = |entry: &&Stock| {
+        family.is_none_or(|known| entry.families.iter().any(|one| *one == "all" || known.contains(one)))
+    };
+    STOCK.find(bare(name)).find(fits)
+}
+
+/// The risky service of this name.
+pub fn risky_service(name: &str) -> Option<&'static Risky> {
+    RISKY_SERVICES.find(bare(name)).next().or_else(|| RISKY_SERVICES.find(name).next())
+}
+
+/// The risky program of this name.
+pub fn risky_software(name: &str) -> Option<&'static Risky> {
+    RISKY_SOFTWARE.find(name).next()
+}
+
+/// `sshd.service` and `sshd` are one; a socket or timer keeps its suffix.
+pub(crate) fn bare(name: &str) -> &str {
+    name.strip_suffix(".service").unwrap_or(name)
+}
+
+fn family(host: &Host) -> Option<&'static [&'static str]> {
+    match host.os_id.as_deref()? {
+        "debian" | "raspbian" => Some(&["debian"]),
+        "ubuntu" | "linuxmint" => Some(&["debian", "ubuntu"]),
+        "rhel" | "centos" | "rocky" | "almalinux" | "ol" | "fedora" | "amzn" => Some(&["rhel"]),
+        _ => None,
+    }
+}
+
+/// Entries by name, and those with a `*`.
+struct Index<T> {
+    named: BTreeMap<String, Vec<T>>,
+    patterns: Vec<(&'static str, T)>,
+}
+
+impl<T: 'static> Index<T> {
+    fn new(entries: impl Iterator<Item = (&'static str, T)>) -> Self {
+        let mut index = Index { named: BTreeMap::new(), patterns: Vec::new() };
+        for (name, entry) in entries {
+            if name.contains('*') {
+                index.patterns.push((name, entry));
+            } else {
+                index.named.entry(normal::key(name)).or_default().push(entry);
+            }
+        }
+        index
+    }
+
+    fn find<'a>(&'static self, name: &'a str) -> impl Iterator<Item = &'static T> + use<'a, T> {
+        let named = self.named.get(&normal::key(name)).into_iter().flatten();
+        let covering = self.patterns.iter().filter(move |(pattern, _)| normal::pattern_covers(pattern, name));
+        named.chain(covering.map(|(_, entry)| entry))
+    }
+}
+
+static STOCK: LazyLock<Index<Stock>> = LazyLock::new(|| {
+    let entry = |cells: Vec<&'static str>| {
+        let [name, ja, en, families, source] = cells.try_into().ok()?;
+        let families = families.split_whitespace().collect();
+        Some((name, Stock { name, why: (ja, en), families, source }))
+    };
+    Index::new(table::rows(STOCK_TEXT).filter_map(entry))
+});
+
+static RISKY_SERVICES: LazyLock<Index<Risky>> =
+    LazyLock::new(|| Index::new(table::rows(RISKY_SERVICES_TEXT).filter_map(risky)));
+
+static RISKY_SOFTWARE: LazyLock<Index<Risky>> =
+    LazyLock::new(|| Index::new(table::rows(RISKY_SOFTWARE_TEXT).filter_map(risky)));
+
+const STOCK_TEXT: &str = include_str!("../data/catalogue/stock.csv");
+const RISKY_SERVICES_TEXT: &str = include_str!("../data/catalogue/risky_services.csv");
+const RISKY_SOFTWARE_TEXT: &str = include_str!("../data/catalogue/risky_software.csv");
+
+fn risky(cells: Vec<&'static str>) -> Option<(&'static str, Risky)> {
+    let [name, severity, ja, en, source] = cells.try_into().ok()?;
+    let severity = match severity {
+        "high" => Severity::High,
+        "medium" => Severity::Medium,
+        "low" => Severity::Low,
+        _ => return None,
+    };
+    Some((name, Risky { name, severity, why: (ja, en), source }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_catalogue_is_understood() {
+        let size =
+            |index: &Index<Stock>| index.named.values().map(Vec::len).sum::<usize>() + index.patterns.len();
+        assert_eq!(size(&STOCK), table::rows(STOCK_TEXT).count());
+        assert!(size(&STOCK) >= 250, "{}", size(&STOCK));
+        for text in [RISKY_SERVICES_TEXT, RISKY_SOFTWARE_TEXT] {
+            assert_eq!(table::rows(text).filter_map(risky).count(), table::rows(text).count());
+        }
+    }
+
+    #[test]
+    fn a_stock_service_of_one_family_is_a_stranger_in_another() {
+        let host = |os_id: &str| Host { os_id: Some(os_id.to_owned()), ..Host::default() };
+        assert!(stock_service("apt-daily.service", Some(&host("debian"))).is_some());
+        assert!(stock_service("apt-daily.service", Some(&host("rocky"))).is_none());
+        assert!(stock_service("getty@tty1.service", Some(&host("rocky"))).is_some());
+        assert!(stock_service("apt-daily", None).is_some());
+        assert!(stock_service("backdoor.service", None).is_none());
+    }
+
+    #[test]
+    fn telnet_is_risky_under_each_of_its_names() {
+        for name in ["telnet.socket", "telnetd", "in.telnetd", "inetutils-telnetd.service"] {
+            assert_eq!(risky_service(name).map(|risky| risky.severity), Some(Severity::High), "{name}");
+        }
+        assert!(risky_service("sshd.service").is_none());
+    }
+}

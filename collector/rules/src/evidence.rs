@@ -1,12 +1,14 @@
 //! All that a rule may look at: one device's record, its ledger row, the whole ledger, and the time.
 
-use daicho_proto::facts::{Account, Host, Look, Subject};
+use daicho_proto::facts::{
+    Account, Antivirus, Host, Look, Medium, Package, Service, Software, Subject, Updates,
+};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::ledger::{Device, Ledger};
 use crate::record::{EndpointRecord, Held};
-use crate::rule::{Assessment, Unknown};
+use crate::rule::{Assessment, Proof, Setting, Unknown};
 use crate::text::Text;
 
 /// The evidence on one device. A listed device without endpoint has no record; an unlisted endpoint has no row.
@@ -42,12 +44,43 @@ impl<'a> Evidence<'a> {
         days_between(daicho_proto::time::japanese_date(at), self.today())
     }
 
+    /// A limit as the hospital decided it, and the row that says so, where there is one.
+    pub(crate) fn limit(&self, setting: &Setting) -> (i64, Option<Proof>) {
+        let row = self.ledger.settings.iter().find(|row| row.key == setting.key);
+        let proof = row.map(|row| Proof::ledger(setting.key, row.value.to_string(), &row.row));
+        (self.ledger.setting(setting), proof)
+    }
+
     pub(crate) fn host(&self) -> Result<Seen<'a, Host>, Text> {
         self.seen(Subject::Host, |record| &record.host)
     }
 
     pub(crate) fn accounts(&self) -> Result<Seen<'a, Vec<Account>>, Text> {
         self.seen(Subject::Accounts, |record| &record.accounts)
+    }
+
+    pub(crate) fn packages(&self) -> Result<Seen<'a, Vec<Package>>, Text> {
+        self.seen(Subject::Packages, |record| &record.packages)
+    }
+
+    pub(crate) fn updates(&self) -> Result<Seen<'a, Updates>, Text> {
+        self.seen(Subject::Updates, |record| &record.updates)
+    }
+
+    pub(crate) fn antivirus(&self) -> Result<Seen<'a, Vec<Antivirus>>, Text> {
+        self.seen(Subject::Antivirus, |record| &record.antivirus)
+    }
+
+    pub(crate) fn services(&self) -> Result<Seen<'a, Vec<Service>>, Text> {
+        self.seen(Subject::Services, |record| &record.services)
+    }
+
+    pub(crate) fn software(&self) -> Result<Seen<'a, Vec<Software>>, Text> {
+        self.seen(Subject::Software, |record| &record.software)
+    }
+
+    pub(crate) fn media(&self) -> Result<Seen<'a, Vec<Medium>>, Text> {
+        self.seen(Subject::Media, |record| &record.media)
     }
 
     fn seen<T>(

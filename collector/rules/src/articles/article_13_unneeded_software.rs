@@ -1,4 +1,5 @@
 //! Article 13: services and programs that nobody needs are stopped.
 
+mod approval;
 pub(in crate::articles) mod unneeded_service;
 pub(in crate::articles) mod unneeded_software;

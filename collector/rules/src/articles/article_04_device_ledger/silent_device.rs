@@ -48,12 +48,12 @@ const TERMINAL: Setting = Setting {
 /// Since when a machine has been silent for longer than it may; `None` while it reports, or never did.
 pub(in crate::articles) fn silence(evidence: &Evidence<'_>) -> Option<Timestamp> {
     let heard = evidence.record?.last_heard?;
-    (evidence.days_since(heard) > limit(evidence)).then_some(heard)
+    (evidence.days_since(heard) > limit(evidence).0).then_some(heard)
 }
 
-fn limit(evidence: &Evidence<'_>) -> i64 {
+fn limit(evidence: &Evidence<'_>) -> (i64, Option<Proof>) {
     let server = evidence.device.is_some_and(|device| device.kind == DeviceKind::Server);
-    evidence.ledger.setting(if server { &SERVER } else { &TERMINAL })
+    evidence.limit(if server { &SERVER } else { &TERMINAL })
 }
 
 fn assess(evidence: &Evidence<'_>) -> Assessment {
@@ -63,7 +63,7 @@ fn assess(evidence: &Evidence<'_>) -> Assessment {
     }
     let id = &device.device_id;
     let heard = evidence.record.and_then(|record| record.last_heard);
-    let limit = limit(evidence);
+    let (limit, decided) = limit(evidence);
     let summary = match heard {
         Some(heard) if evidence.days_since(heard) < 0 => {
             return Assessment::undetermined(Text::new(
@@ -94,6 +94,7 @@ fn assess(evidence: &Evidence<'_>) -> Assessment {
     if let Some(heard) = heard {
         proofs.push(Proof::observed("host", "last_heard", heard.to_string(), heard));
     }
+    proofs.extend(decided);
     Assessment {
         findings: vec![Finding {
             subject: id.clone(),

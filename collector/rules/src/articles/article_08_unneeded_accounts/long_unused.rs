@@ -78,7 +78,7 @@ fn is_judged(evidence: &Evidence<'_>, account: &Account) -> Option<bool> {
 }
 
 fn judge(evidence: &Evidence<'_>, account: &Account, observed_at: Timestamp, assessment: &mut Assessment) {
-    let limit = evidence.ledger.setting(&UNUSED);
+    let (limit, decided) = evidence.limit(&UNUSED);
     let name = &account.name;
     let unused_since = |at: Timestamp| evidence.days_since(at) > limit;
     let login = &account.last_login;
@@ -94,7 +94,8 @@ fn judge(evidence: &Evidence<'_>, account: &Account, observed_at: Timestamp, ass
                 format!("Account {name} was last used on {en}; its {limit} days ended on {due}."),
             );
             let proof = Proof::observed("accounts", "last_login", at.to_string(), observed_at);
-            push(assessment, account, summary, vec![from(proof, account)], observed_at);
+            let proofs = [from(proof, account)].into_iter().chain(decided).collect();
+            push(assessment, account, summary, proofs, observed_at);
         }
         (LoginState::At, Some(_)) => assessment.clear(name),
         (LoginState::Never, _) => match account.password.changed_at {
@@ -108,10 +109,11 @@ fn judge(evidence: &Evidence<'_>, account: &Account, observed_at: Timestamp, ass
                         "Account {name} was never used since its password was set on {en} ({limit} days are allowed)."
                     ),
                 );
-                let proofs = vec![
+                let mut proofs = vec![
                     from(Proof::observed("accounts", "last_login", "never", observed_at), account),
                     Proof::observed("accounts", "password.changed_at", changed.to_string(), observed_at),
                 ];
+                proofs.extend(decided);
                 push(assessment, account, summary, proofs, observed_at);
             }
             Some(_) => assessment.clear(name),

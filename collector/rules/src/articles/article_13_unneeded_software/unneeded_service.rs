@@ -1,0 +1,155 @@
+//! A service runs, or starts by itself, that neither the ledger approves nor the system needs.
+
+use daicho_proto::facts::{Service, ServiceManager, StartMode};
+use jiff::Timestamp;
+
+use super::approval;
+use crate::articles::words;
+use crate::catalogue;
+use crate::evidence::Evidence;
+use crate::ledger::ApprovedProgram;
+use crate::rule::{Assessment, Finding, Kind, Proof, Rule, Severity};
+use crate::text::Text;
+
+pub(in crate::articles) static RULE: Rule = Rule {
+    id: "13.unneeded_service",
+    article: 13,
+    summary: (
+        "台帳で承認されていないサービスが動いています。",
+        "A service runs that the ledger does not approve.",
+    ),
+    remedy: (
+        "所属長と医療情報システム安全管理責任者に相談し、不要なら停止して自動起動を切り、必要なら台帳に登録してください。",
+        "Ask the head of department and the officer. Stop and disable the service, or approve it in the ledger.",
+    ),
+    severity: Severity::Low,
+    kind: Kind::Standing,
+    settings: &[],
+    assess,
+};
+
+fn assess(evidence: &Evidence<'_>) -> Assessment {
+    examine(evidence).unwrap_or_else(Assessment::undetermined)
+}
+
+fn examine(evidence: &Evidence<'_>) -> Result<Assessment, Text> {
+    let services = evidence.services()?;
+    let host = evidence.host().ok().map(|host| host.value);
+    let mut assessment = Assessment::satisfied();
+    for service in services.value {
+        let name = &service.name;
+        let row = approval::row(evidence, &evidence.ledger.services, name);
+        let risky = catalogue::risky_service(name);
+        let approved = matches!(row, Some((_, true)));
+        if approved || (risky.is_none() && catalogue::stock_service(name, host).is_some()) {
+            assessment.clear(name);
+            continue;
+        }
+        match is_alive(service) {
+            Some(true) => {
+                assessment.findings.push(finding(service, risky, row.map(|row| row.0), services.observed_at));
+            }
+            Some(false) => assessment.clear(name),
+            None => assessment.doubt(
+                name,
+                Text::new(
+                    format!("サービス「{name}」が動いているかどうか、わかりません。"),
+                    format!("It is not known whether service {name} runs."),
+                ),
+            ),
+        }
+    }
+    Ok(services.finish(assessment))
+}
+
+/// Whether it runs or starts by itself. A program without a manager counts when others on the network can reach it.
+fn is_alive(service: &Service) -> Option<bool> {
+    if service.manager == ServiceManager::Process {
+        return Some(is_reachable(service));
+    }
+    match (service.running, service.start) {
+        (Some(true), _) | (_, StartMode::Enabled) => Some(true),
+        (Some(false), _) => Some(false),
+        (None, _) => None,
+    }
+}
+
+/// Whether it listens where another machine can reach it: `tcp/0.0.0.0:22`, not `tcp/127.0.0.1:25` or `tcp/[::1]:25`.
+fn is_reachable(service: &Service) -> bool {
+    let loopback = |address: &&String| {
+        let place = address.split_once('/').map_or(address.as_str(), |(_, place)| place);
+        let place = place.trim_start_matches("[::ffff:").trim_start_matches('[');
+        place.starts_with("127.") || place.starts_with("::1]")
+    };
+    service.listening.iter().any(|address| !loopback(&address))
+}
+
+fn finding(
+    service: &Service,
+    risky: Option<&catalogue::Risky>,
+    draft: Option<&ApprovedProgram>,
+    observed_at: Timestamp,
+) -> Finding {
+    let name = &service.name;
+    let reachable = is_reachable(service);
+    let (ja_state, en_state) = match (service.running, service.manager) {
+        (Some(true), _) | (_, ServiceManager::Process) => ("動いています", "runs"),
+        _ => ("自動起動の設定になっています", "starts by itself"),
+    };
+    let where_to = service.listening.join(", ");
+    let (ja_where, en_where) = if reachable {
+        (format!("（待ち受け: {where_to}）"), format!(" (listening on {where_to})"))
+    } else {
+        Default::default()
+    };
+    let (ja_why, en_why) = match (risky, draft) {
+        (Some(risky), _) => (
+            format!("これは{}で、危険とされています。", risky.why.0),
+            format!("It is risky: {}.", risky.why.1),
+        ),
+        (None, Some(row)) => (
+            format!("台帳の案（{}）にはまだ承認者がいません。", row.row),
+            format!("The ledger's draft ({}) names nobody who approved it yet.", row.row),
+        ),
+        (None, None) => (
+            "台帳にも標準のサービスの一覧にもありません。".to_owned(),
+            "Neither the ledger nor the catalogue of stock services has it.".to_owned(),
+        ),
+    };
+    let mut proofs = vec![
+        Proof::observed("services", "running", words::flag(service.running), observed_at),
+        Proof::observed("services", "start", service.start.name(), observed_at),
+    ];
+    if !service.listening.is_empty() {
+        proofs.push(Proof::observed("services", "listening", where_to, observed_at));
+    }
+    proofs.extend(
+        service.binary.as_deref().map(|binary| Proof::observed("services", "binary", binary, observed_at)),
+    );
+    let mut proofs: Vec<Proof> =
+        proofs.into_iter().map(|proof| proof.read_in(service.manager.name())).collect();
+    proofs.extend(risky.map(|risky| Proof {
+        fact: "catalogue".to_owned(),
+        field: "risky".to_owned(),
+        value: risky.name.to_owned(),
+        source: Some(risky.source.to_owned()),
+        ..Proof::default()
+    }));
+    proofs.extend(draft.map(|row| Proof::ledger("approved_by", "", &row.row)));
+    let severity = match risky {
+        Some(risky) => risky.severity,
+        None if reachable => Severity::Medium,
+        None => RULE.severity,
+    };
+    Finding {
+        subject: name.clone(),
+        summary: Text::new(
+            format!("サービス「{name}」が{ja_state}{ja_where}。{ja_why}"),
+            format!("Service {name} {en_state}{en_where}. {en_why}"),
+        ),
+        remedy: Text::new(RULE.remedy.0, RULE.remedy.1),
+        severity,
+        proofs,
+        occurred_at: None,
+    }
+}
