@@ -187,6 +187,7 @@ fn load(collector: &Collector, endpoint: EndpointId) -> Result<Seat, StoreError>
     let record = EndpointRecord {
         sightings: shelves.get(&format!("record/{endpoint}/sightings"))?.unwrap_or_default(),
         gaps: shelves.get(&format!("record/{endpoint}/gaps"))?.unwrap_or_default(),
+        since: shelves.get(&format!("record/{endpoint}/since"))?.unwrap_or_default(),
         ..EndpointRecord::default()
     };
     Ok(Seat { cursor: shelves.cursor(endpoint)?, record })
@@ -269,6 +270,7 @@ fn fold(
     batch: &mut Batch,
 ) {
     let (mut media_changed, mut gaps_changed) = (false, false);
+    let since = seat.record.since.clone();
     for (observation, wire) in fresh {
         if observation.fact.inventory().is_none() {
             let id = ObservationId { endpoint, incarnation, sequence: observation.sequence };
@@ -294,6 +296,7 @@ fn fold(
     put_part(batch, &part("media"), record.media.take());
     put_part(batch, &part("sightings"), media_changed.then_some(&record.sightings));
     put_part(batch, &part("gaps"), gaps_changed.then_some(&record.gaps));
+    put_part(batch, &part("since"), (record.since != since).then_some(&record.since));
 }
 
 fn put_part<T: serde::Serialize>(batch: &mut Batch, key: &str, part: Option<T>) {
