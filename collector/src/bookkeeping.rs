@@ -5,21 +5,28 @@
 
 use std::path::Path;
 
+pub mod answer;
 pub mod comma_separated;
 pub mod dates;
+pub mod difference;
 pub mod encoding;
+pub mod example;
+pub mod export;
 pub mod fault;
 pub mod files;
 pub mod grid;
 pub mod headings;
+pub mod importing;
 pub mod limits;
 pub mod passwords;
 pub mod plan;
+pub mod proposal;
 pub mod reading;
 pub mod references;
 pub mod row_reader;
 pub mod sheets;
 pub mod table;
+pub mod template;
 pub mod words;
 pub mod workbook;
 

@@ -5,6 +5,7 @@
 
 use daicho_rules::text::Text;
 
+use super::export::without_guard;
 use super::fault::{Fault, Faults};
 use super::grid::{Cell, Grid, GridRow};
 use super::limits::{CELL_BYTES_MAX, CELLS_MAX, COLUMNS_MAX, ROWS_MAX};
@@ -30,7 +31,7 @@ pub fn split(file: &str, text: &str) -> Result<Grid, Faults> {
             '"' if cell.is_empty() && !was_quoted => (quoted, was_quoted) = (true, true),
             _ if quoted => cell.push(character),
             _ if character == separator => {
-                row.cells.push(Cell::text(&cell));
+                row.cells.push(Cell::text(without_guard(&cell)));
                 cell.clear();
                 was_quoted = false;
             }
@@ -38,7 +39,7 @@ pub fn split(file: &str, text: &str) -> Result<Grid, Faults> {
                 if character == '\r' && characters.peek() == Some(&'\n') {
                     characters.next();
                 }
-                row.cells.push(Cell::text(&cell));
+                row.cells.push(Cell::text(without_guard(&cell)));
                 cell.clear();
                 was_quoted = false;
                 let number = row.number;
@@ -59,7 +60,7 @@ pub fn split(file: &str, text: &str) -> Result<Grid, Faults> {
         );
         return Err(Fault { row: Some(row.number), ..Fault::of_file(file, expected) }.into());
     }
-    row.cells.push(Cell::text(&cell));
+    row.cells.push(Cell::text(without_guard(&cell)));
     keep(&mut grid, row);
     Ok(grid)
 }

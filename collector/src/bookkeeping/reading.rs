@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use daicho_rules::ledger::Ledger;
 use daicho_rules::text::Text;
 
+use super::export::{README_TITLE, VERSION_TITLE};
 use super::fault::{Fault, Faults};
 use super::grid::Grid;
 use super::headings::{self, Headings, Mapping};
@@ -40,6 +41,8 @@ pub struct Reading {
     pub faults: Faults,
     /// Whether a column held passwords.
     pub passwords: Option<Passwords>,
+    /// The version of the ledger that an export says it is.
+    pub based_on: Option<u64>,
 }
 
 /// Grids with their meaning, and without passwords: all that leaves the machine on which a ledger is read.
@@ -53,6 +56,8 @@ pub struct Opened {
     pub faults: Faults,
     /// See [`Reading::passwords`].
     pub passwords: Option<Passwords>,
+    /// The version of the ledger that an export says it is.
+    pub based_on: Option<u64>,
 }
 
 /// Opens files: decodes them, finds our sheets, and empties every column of passwords.
@@ -70,9 +75,21 @@ pub fn open(files: &[RawFile], mapping: &Mapping) -> Opened {
             Err(faults) => faults.0.into_iter().for_each(|fault| opened.faults.add(fault)),
         }
     }
+    opened.based_on = opened
+        .grids
+        .iter()
+        .find(|grid| grid.title() == VERSION_TITLE)
+        .and_then(|grid| grid.rows.first()?.cell(1).shown().parse().ok());
+    let ours = |grid: &Grid| [VERSION_TITLE, README_TITLE, "README"].contains(&grid.title());
     let known = |grid: &Grid| headings::recognise(grid.title()).is_some();
-    opened.unread = opened.grids.iter().filter(|grid| !known(grid)).map(place_of).collect();
+    let unread = opened.grids.iter().filter(|grid| !known(grid) && !ours(grid));
+    opened.unread = unread.map(place_of).collect();
     opened.grids.retain(known);
+    without_passwords(opened, mapping)
+}
+
+/// Empties every column of passwords.
+pub fn without_passwords(mut opened: Opened, mapping: &Mapping) -> Opened {
     let mut secret: Vec<(&mut Grid, usize, Vec<usize>)> = Vec::new();
     for grid in &mut opened.grids {
         let Some(plan) = headings::recognise(grid.title()) else { continue };
@@ -92,6 +109,7 @@ pub fn interpret(opened: Opened, mapping: &Mapping, known: &Known) -> Reading {
         unread: opened.unread,
         faults: opened.faults,
         passwords: opened.passwords,
+        based_on: opened.based_on,
         ..Reading::default()
     };
     let mut places = Places::new();

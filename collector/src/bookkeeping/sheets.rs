@@ -1,6 +1,7 @@
 //! From rows with names to the ledger's own types.
 
-use daicho_rules::articles::RULES;
+use daicho_proto::versions::{self, Manager};
+use daicho_rules::articles::{self, RULES};
 use daicho_rules::ledger::{
     ApprovedAccount, ApprovedMedium, ApprovedProgram, Device, Exception, Ledger, PatchBaseline, SettingRow,
     Staff,
@@ -24,13 +25,8 @@ pub struct Known {
 impl Known {
     /// Those of [`RULES`].
     pub fn of_the_house() -> Self {
-        let mut settings: Vec<Setting> = Vec::new();
-        for setting in RULES.iter().flat_map(|rule| rule.settings) {
-            if !settings.iter().any(|known| known.key == setting.key) {
-                settings.push(*setting);
-            }
-        }
-        Known { rules: RULES.iter().map(|rule| rule.id.to_owned()).collect(), settings }
+        let rules = RULES.iter().map(|rule| rule.id.to_owned());
+        Known { rules: rules.collect(), settings: articles::settings().into_iter().copied().collect() }
     }
 }
 
@@ -143,11 +139,24 @@ fn patch(row: &mut RowReader<'_>) -> PatchBaseline {
         Some(manager) => manager.to_owned(),
         None => row.required("manager"),
     };
+    let minimum_version = row.required_identifier("minimum_version");
+    if let Some(known) = Manager::parse(&manager)
+        && !minimum_version.is_empty()
+        && versions::compare(known, &minimum_version, &minimum_version).is_err()
+    {
+        row.fault(
+            "minimum_version",
+            Text::new(
+                format!("{manager} の版（`daicho compare-versions {manager}` で確かめられます）"),
+                format!("a version of {manager}; `daicho compare-versions {manager}` tells"),
+            ),
+        );
+    }
     PatchBaseline {
         device,
         manager,
         name: row.required("name"),
-        minimum_version: row.required_identifier("minimum_version"),
+        minimum_version,
         due_on: row.date("due_on"),
         reason: row.text("reason"),
         extra: row.extra(),

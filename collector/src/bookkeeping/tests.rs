@@ -110,7 +110,7 @@ fn every_fault_is_told_at_once_with_its_place() {
             "device,account,staff_id,privileged\nSV-01,tanaka,1,たぶん\nSV-02,sato,2,\ngroup:wards,abe,,\n,ito,,\nSV-01,〃,,\n",
         ),
         ("media.csv", "media_id,vendor_id,approved_from,approved_until\nU1,zz,2026-04-01,2026-03-31\n"),
-        ("patches.csv", "device,manager,name,minimum_version\n*,homebrew,openssl,\n"),
+        ("patches.csv", "device,manager,name,minimum_version\n*,homebrew,openssl,\n*,rpm,openssl,a b\n"),
         (
             "exceptions.csv",
             "rule,device,subject,reason,approved_by,expires_on\n08.retired,*,tanaka,引継ぎ,,\n",
@@ -129,6 +129,7 @@ fn every_fault_is_told_at_once_with_its_place() {
         "media.csv:2 approved_until \"2026-03-31\"",
         "patches.csv:2 manager \"homebrew\"",
         "patches.csv:2 minimum_version \"\"",
+        "patches.csv:3 minimum_version \"a b\"",
         "exceptions.csv:2 rule \"08.retired\"",
         "exceptions.csv:2 approved_by \"\"",
         "exceptions.csv:2 expires_on \"\"",
@@ -140,7 +141,7 @@ fn every_fault_is_told_at_once_with_its_place() {
         "accounts.csv:3 staff_id \"2\"",
     ];
     check_faults(&files, &expected);
-    let unknown = &read(&files).faults.0[15];
+    let unknown = &read(&files).faults.0[16];
     assert!(unknown.expected.en.contains("08.unused_days_max"), "the known settings are listed");
     let json = unknown.to_json(Language::English);
     assert_eq!((json["row"].as_u64(), json["sheet"].as_str()), (Some(3), Some("settings")));

@@ -1,0 +1,99 @@
+//! All or nothing, with a version for each change and none for no change.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+
+use super::super::tests::file;
+use super::*;
+use crate::clock::Clock;
+use crate::store::memory::MemoryStore;
+
+struct Ticking(AtomicI64);
+
+impl Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.0.fetch_add(1, Ordering::Relaxed)).unwrap()
+    }
+}
+
+fn collector() -> Collector {
+    let clock = Ticking(AtomicI64::new(1_795_000_000));
+    Collector::open(Arc::new(MemoryStore::default()), Arc::new(clock)).unwrap()
+}
+
+fn submission(devices: &str, based_on: Option<u64>) -> Submission {
+    let opened = reading::open(&[file("devices.csv", devices)], &Mapping::new());
+    Submission { opened, source: "台帳".to_owned(), based_on, ..Submission::default() }
+}
+
+const ONE: &str = "device_id,location\nSV-01,2F\n";
+const TWO: &str = "device_id,location\nSV-01,3F\nSV-02,2F\n";
+
+#[tokio::test]
+async fn each_change_makes_a_version_and_no_change_makes_none() {
+    let collector = collector();
+    let first = import(&collector, submission(ONE, None), "suzuki").await.unwrap();
+    assert_eq!((first.version.number, first.version.imported_by.as_str()), (1, "suzuki"));
+    let again = import(&collector, submission("場所,管理番号\n2F,SV-01\n", None), "sato").await.unwrap();
+    assert_eq!(
+        (again.version.number, again.changes.len()),
+        (1, 0),
+        "other headings, another order, the same ledger"
+    );
+    let second = import(&collector, submission(TWO, None), "suzuki").await.unwrap();
+    assert_eq!(second.version.number, 2);
+    let kinds: Vec<_> =
+        second.changes.iter().map(|change| (change.key.as_str(), change.kind, change.fields.len())).collect();
+    use super::super::difference::ChangeKind;
+    assert_eq!(kinds, [("SV-01", ChangeKind::Changed, 1), ("SV-02", ChangeKind::Added, 4)]);
+    let versions = collector.shelves.ledger_versions().unwrap();
+    assert_eq!(versions.iter().map(|version| version.number).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(collector.shelves.ledger(1).unwrap().unwrap().devices.len(), 1, "the old version stays");
+    assert_eq!(collector.ledger().devices.len(), 2, "the new one holds");
+}
+
+#[tokio::test]
+async fn a_single_fault_keeps_everything_out() {
+    let collector = collector();
+    import(&collector, submission(ONE, None), "suzuki").await.unwrap();
+    let broken = "device_id,status\nSV-02,使用中\nSV-03,行方不明\n";
+    let Err(ImportError::Faults(faults)) = import(&collector, submission(broken, None), "suzuki").await
+    else {
+        panic!("a fault lets nothing in")
+    };
+    assert_eq!(faults.0.len(), 1);
+    assert_eq!(collector.ledger().devices.len(), 1);
+    assert_eq!(collector.shelves.ledger_versions().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_undoes_somebody_else_s_edit_unseen() {
+    let collector = collector();
+    import(&collector, submission(ONE, None), "suzuki").await.unwrap();
+    import(&collector, submission(TWO, Some(1)), "suzuki").await.unwrap();
+    let three = "device_id\nSV-01\n";
+    let refused = import(&collector, submission(three, Some(1)), "sato").await;
+    let Err(ImportError::Newer(newer)) = refused else { panic!("version 2 came between") };
+    assert_eq!((newer.number, newer.imported_by.as_str()), (2, "suzuki"));
+    assert_eq!(collector.ledger().devices.len(), 2);
+    import(&collector, submission(three, Some(2)), "sato").await.expect("having seen version 2");
+    import(&collector, submission(ONE, Some(2)), "suzuki").await.expect_err("version 3 is sato's");
+}
+
+#[tokio::test]
+async fn a_client_that_sends_passwords_all_the_same_leaves_none_behind() {
+    let collector = collector();
+    let mut submission = submission(ONE, None);
+    submission.opened.grids = vec![
+        super::super::comma_separated::split("devices.csv", "device_id,パスワード\nSV-01,hunter2\n").unwrap(),
+    ];
+    let imported = import(&collector, submission, "suzuki").await.unwrap();
+    assert!(imported.passwords.is_some());
+    let everything = collector.shelves.store().scan(b"", None, 1_000).unwrap();
+    assert!(!everything.is_empty());
+    for (key, value) in everything {
+        assert!(!String::from_utf8_lossy(&value).contains("hunter2"), "{}", String::from_utf8_lossy(&key));
+    }
+}
