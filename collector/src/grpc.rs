@@ -53,6 +53,7 @@ pub fn routes(collector: &Arc<Collector>, authority: &Arc<Authority>, endpoint_d
         .with(enrolment)
         .with(InterceptedService::new(intake, agents))
         .with(query::query_service(collector))
+        .with(bookkeeping::service(collector))
 }
 
 /// Serves until `stop` comes, then lets open requests end.

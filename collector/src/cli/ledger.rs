@@ -1,13 +1,120 @@
-//! daicho ledger: template, read, check, diff, import, export, propose.
+//! daicho ledger: template, read, check, diff, import, export, versions, propose.
 
+use std::path::PathBuf;
+
+use super::output::Format;
 use super::{Context, Outcome};
 
-/// Reads, checks, imports and exports the ledger.
+mod local;
+mod remote;
+mod shown;
+mod target;
+
+/// Reads, checks, compares, imports and exports the ledger (台帳).
 #[derive(Debug, clap::Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where a ledger lies, and how to read it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Source {
+    /// A folder of CSV files, or an .xlsx workbook.
+    path: PathBuf,
+    /// A JSON file that says which column is which, where the headings do not: {"devices": {"番号": "device_id"}}.
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Write an empty ledger to fill in: every sheet, every setting with its default.
+    #[command(
+        after_help = "Examples:\n  daicho ledger template ledger.xlsx\n  daicho ledger template ledger-folder --lang ja"
+    )]
+    Template {
+        /// A new folder, or a new file that ends in .xlsx.
+        #[arg(default_value = "ledger", value_name = "DIR|FILE.xlsx")]
+        to: PathBuf,
+    },
+    /// Read a ledger as the importer would and show it: mapping, rows, every fault. Changes nothing.
+    Read {
+        #[command(flatten)]
+        source: Source,
+        /// The form of the answer.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Check a ledger: exit status 0 when it can be imported, else 2 with every fault.
+    Check {
+        #[command(flatten)]
+        source: Source,
+        /// The form of the answer.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show what an import would change: exit status 0 for nothing, 1 for differences.
+    Diff {
+        #[command(flatten)]
+        source: Source,
+        /// The form of the answer.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Make a ledger the collector's current version: all of it, or with a single fault nothing.
+    #[command(after_help = "Example:\n  daicho ledger import ledger.xlsx --note \"2026年4月の異動\"")]
+    Import {
+        #[command(flatten)]
+        source: Source,
+        /// A word on why, kept with the version.
+        #[arg(long)]
+        note: Option<String>,
+        /// The version that this ledger was edited from; exports know it themselves.
+        #[arg(long, value_name = "VERSION")]
+        based_on: Option<u64>,
+    },
+    /// Write the collector's ledger into files. Importing them again changes nothing.
+    Export {
+        /// A new folder, or a new file that ends in .xlsx or .json.
+        to: PathBuf,
+        /// An older version instead of the current one.
+        #[arg(long = "version", value_name = "VERSION")]
+        number: Option<u64>,
+        /// The form, where the name of the file does not tell.
+        #[arg(long, value_enum)]
+        format: Option<target::Form>,
+    },
+    /// List the versions: who imported them, when, and why.
+    Versions {
+        /// The form of the answer.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Draft ledger rows from what was seen on a device, for a person to look through and approve.
+    #[command(after_help = "Example:\n  daicho ledger propose --device SV-01 drafts.xlsx")]
+    Propose {
+        /// The device: its device_id, or the host name of one that is not listed.
+        #[arg(long)]
+        device: String,
+        /// Draft for the whole group: what most of its devices have; what few have is written apart.
+        #[arg(long)]
+        group: Option<String>,
+        /// A new folder, or a new file that ends in .xlsx or .json.
+        to: PathBuf,
+    },
+}
 
 /// Answers.
 pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outcome> {
-    let _ = (arguments, context);
-    Ok(Outcome::Done)
+    match arguments.command {
+        Command::Template { to } => local::template(&to, context),
+        Command::Read { source, format } => local::read(&source, format, context),
+        Command::Check { source, format } => local::check(&source, format, context),
+        Command::Diff { source, format } => remote::diff(&source, format, context).await,
+        Command::Import { source, note, based_on } => remote::import(&source, note, based_on, context).await,
+        Command::Export { to, number, format } => remote::export(&to, number, format, context).await,
+        Command::Versions { format } => remote::versions(format, context).await,
+        Command::Propose { device, group, to } => remote::propose(device, group, &to, context).await,
+    }
 }

@@ -1,0 +1,191 @@
+//! What asks a running collector: diff, import, export, versions, propose.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use daicho_proto::wire as w;
+use daicho_rules::ledger::Ledger;
+use daicho_rules::text::Language;
+use serde_json::{Value, json};
+
+use super::target::{self, Form};
+use super::{Source, local, shown};
+use crate::bookkeeping::difference::differences;
+use crate::bookkeeping::export::Style;
+use crate::bookkeeping::sheets::Known;
+use crate::bookkeeping::{Faults, Reading, reading};
+use crate::cli::connection::Connection;
+use crate::cli::output::{self, Format, Table};
+use crate::cli::{Context, Outcome};
+use crate::grpc::bookkeeping::wire;
+use crate::shelves::LedgerVersion;
+
+/// Shows what an import would change.
+pub(super) async fn diff(source: &Source, format: Format, context: &Context) -> anyhow::Result<Outcome> {
+    let (reading, ..) = opened(source, context)?;
+    let connection = Connection::open(context).await?;
+    let (_, current) = content(&connection, None).await?;
+    let changes = differences(&current, &reading.ledger);
+    shown::changes(&changes, format, context)?;
+    Ok(if changes.is_empty() { Outcome::Done } else { Outcome::Found })
+}
+
+/// Imports a ledger.
+pub(super) async fn import(
+    source: &Source,
+    note: Option<String>,
+    based_on: Option<u64>,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
+    let (reading, grids, mapping) = opened(source, context)?;
+    shown::remarks(&reading, context)?;
+    let connection = Connection::open(context).await?;
+    let name = source.path.file_name().unwrap_or(source.path.as_os_str()).to_string_lossy().into_owned();
+    let request = w::LedgerImportRequest {
+        grids,
+        mapping_json: mapping,
+        source: name,
+        note,
+        based_on: based_on.or(reading.based_on),
+    };
+    let answer = connection.bookkeeping().import(request).await;
+    let answer = answer.map_err(|status| connection.explain(&status))?.into_inner();
+    let Some(version) = answer.version else {
+        let faults = Faults(answer.faults.into_iter().map(wire::fault_from_wire).collect());
+        shown::faults(&faults, Format::Table, context)?;
+        return local::verdict(source, &Reading { faults, ..Reading::default() });
+    };
+    let changes: Vec<Value> =
+        serde_json::from_slice(&answer.changes_json).context("the collector's answer cannot be read")?;
+    let (number, count) = (version.number, changes.len());
+    let (ja, en) = if changes.is_empty() {
+        (
+            format!("現在の第 {number} 版と同じ内容です。何も変更していません。\n"),
+            format!("This is what version {number} holds already. Nothing was changed.\n"),
+        )
+    } else {
+        (
+            format!(
+                "第 {number} 版として取り込みました（{count} 行の変更）。すべての機器を判定し直しています。\n"
+            ),
+            format!(
+                "Imported as version {number}, with {count} changed rows. Every device is being judged anew.\n"
+            ),
+        )
+    };
+    output::show(context.say(&ja, &en))?;
+    Ok(Outcome::Done)
+}
+
+/// Writes the collector's ledger into files.
+pub(super) async fn export(
+    to: &Path,
+    number: Option<u64>,
+    form: Option<Form>,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
+    let connection = Connection::open(context).await?;
+    let (version, ledger) = content(&connection, number).await?;
+    let known = Known::of_the_house();
+    let number = version.map(|version| version.number);
+    let style = Style { language: context.language, version: number, settings: &known.settings };
+    target::write(to, form.unwrap_or_else(|| Form::of(to)), &ledger, style)?;
+    let path = output::escape(&to.display().to_string());
+    let number = number.unwrap_or_default();
+    output::show(context.say(
+        &format!("台帳の第 {number} 版を {path} に書き出しました。\n"),
+        &format!("Version {number} of the ledger is in {path}.\n"),
+    ))?;
+    Ok(Outcome::Done)
+}
+
+/// Lists the versions.
+pub(super) async fn versions(format: Format, context: &Context) -> anyhow::Result<Outcome> {
+    let connection = Connection::open(context).await?;
+    let answer = connection.bookkeeping().versions(w::LedgerVersionsRequest {}).await;
+    let answer = answer.map_err(|status| connection.explain(&status))?.into_inner();
+    let versions: Vec<LedgerVersion> = answer.versions.into_iter().map(wire::version_from_wire).collect();
+    let mut table = match context.language {
+        Language::Japanese => Table::new(&["版", "取込日時", "取込者", "元のファイル", "メモ"]),
+        Language::English => Table::new(&["version", "imported at", "by", "source", "note"]),
+    };
+    for version in &versions {
+        let at = version.imported_at.to_zoned(daicho_proto::time::japan());
+        table.row(vec![
+            version.number.to_string(),
+            at.strftime("%Y-%m-%d %H:%M").to_string(),
+            version.imported_by.clone(),
+            version.source.clone(),
+            version.note.clone().unwrap_or_default(),
+        ]);
+    }
+    let empty = context.say(
+        "台帳はまだ取り込まれていません。`daicho ledger import` で取り込めます。",
+        "No ledger was imported yet; `daicho ledger import` does.",
+    );
+    output::list(format, &table, &json!({ "versions": versions }), empty)?;
+    Ok(Outcome::Done)
+}
+
+/// Writes drafts of rows.
+pub(super) async fn propose(
+    device: String,
+    group: Option<String>,
+    to: &Path,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
+    let connection = Connection::open(context).await?;
+    let request = w::LedgerProposeRequest { device, group };
+    let answer = connection.bookkeeping().propose(request).await;
+    let answer = answer.map_err(|status| connection.explain(&status))?.into_inner();
+    let unreadable = "the collector's answer cannot be read";
+    let common: Ledger = serde_json::from_slice(&answer.common_json).context(unreadable)?;
+    let rare: Ledger = serde_json::from_slice(&answer.rare_json).context(unreadable)?;
+    let style = Style { language: context.language, version: None, settings: &[] };
+    let form = Form::of(to);
+    target::write(to, form, &common, style)?;
+    let path = output::escape(&to.display().to_string());
+    let devices = answer.devices.len();
+    output::show(context.say(
+        &format!("{devices} 台から下書きを {path} に作りました。確認して承認者を記入し、必要な行だけを台帳に写してください。\n"),
+        &format!("Drafts from {devices} devices are in {path}. Look through them, fill in approved_by, and copy what is needed into the ledger.\n"),
+    ))?;
+    if rare != Ledger::default() {
+        let apart = match form {
+            Form::Csv => to.join("rare"),
+            Form::Xlsx => to.with_extension("rare.xlsx"),
+            Form::Json => to.with_extension("rare.json"),
+        };
+        target::write(&apart, form, &rare, style)?;
+        let path = output::escape(&apart.display().to_string());
+        output::show(context.say(
+            &format!("少数の機器だけで見つかったものは {path} に分けました。\n"),
+            &format!("What only few of them have is apart, in {path}.\n"),
+        ))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Reads a ledger here first: its faults need no collector, and its passwords stay here.
+fn opened(source: &Source, context: &Context) -> anyhow::Result<(Reading, Vec<w::LedgerGrid>, String)> {
+    let (opened, mapping) = local::open(source)?;
+    let grids = opened.grids.iter().cloned().map(wire::grid_to_wire).collect();
+    let reading = reading::interpret(opened, &mapping, &Known::of_the_house());
+    if !reading.faults.0.is_empty() {
+        shown::faults(&reading.faults, Format::Table, context)?;
+        local::verdict(source, &reading)?;
+    }
+    let mapping = if mapping.is_empty() { String::new() } else { serde_json::to_string(&mapping)? };
+    Ok((reading, grids, mapping))
+}
+
+async fn content(
+    connection: &Connection,
+    number: Option<u64>,
+) -> anyhow::Result<(Option<LedgerVersion>, Ledger)> {
+    let answer = connection.bookkeeping().content(w::LedgerContentRequest { number }).await;
+    let answer = answer.map_err(|status| connection.explain(&status))?.into_inner();
+    let ledger =
+        serde_json::from_slice(&answer.ledger_json).context("the collector's answer cannot be read")?;
+    Ok((answer.version.map(wire::version_from_wire), ledger))
+}

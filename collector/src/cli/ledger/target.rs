@@ -1,0 +1,84 @@
+//! Where a ledger is written to: never over something that is there already.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
+use daicho_rules::ledger::Ledger;
+
+use crate::bookkeeping::RawFile;
+use crate::bookkeeping::answer;
+use crate::bookkeeping::export::{self, Style};
+use crate::cli::failure;
+
+/// The forms of a ledger in files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(in crate::cli) enum Form {
+    /// A folder of CSV files for Excel.
+    Csv,
+    /// One workbook.
+    Xlsx,
+    /// One file for programs.
+    Json,
+}
+
+impl Form {
+    /// What a name asks for.
+    pub(super) fn of(path: &Path) -> Self {
+        match path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase).as_deref() {
+            Some("xlsx") => Form::Xlsx,
+            Some("json") => Form::Json,
+            _ => Form::Csv,
+        }
+    }
+}
+
+/// Writes a ledger.
+pub(super) fn write(path: &Path, form: Form, ledger: &Ledger, style: Style<'_>) -> anyhow::Result<()> {
+    match form {
+        Form::Csv => write_folder(path, &export::csv(ledger, style)),
+        Form::Xlsx => write_file(path, &export::xlsx(ledger, style, None)?),
+        Form::Json => {
+            let mut answer = answer::rows(ledger);
+            answer.insert("version".to_owned(), style.version.into());
+            write_file(path, crate::cli::output::json(&answer)?.as_bytes())
+        }
+    }
+}
+
+/// Writes files into a folder that is new or empty.
+pub(super) fn write_folder(path: &Path, files: &[RawFile]) -> anyhow::Result<()> {
+    std::fs::create_dir_all(path).map_err(|error| unwritable(path, &error))?;
+    let mut entries = std::fs::read_dir(path).map_err(|error| unwritable(path, &error))?;
+    if entries.next().is_some() {
+        let shown = path.display();
+        return Err(failure(
+            format!(
+                "フォルダー {shown} には既にファイルがあるため、書き込みませんでした。別の名前を指定してください。"
+            ),
+            format!("the folder {shown} holds files already and was left as it is; name another one"),
+        ));
+    }
+    files.iter().try_for_each(|file| write_file(&path.join(&file.name), &file.bytes))
+}
+
+/// Writes a file that is not there yet.
+pub(super) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    written.map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> anyhow::Error {
+    let shown = path.display();
+    if error.kind() == std::io::ErrorKind::AlreadyExists {
+        return failure(
+            format!("{shown} は既にあるため、書き込みませんでした。別の名前を指定してください。"),
+            format!("{shown} is there already and was left as it is; name another file"),
+        );
+    }
+    failure(
+        format!("{shown} に書き込めません（{error}）。場所と権限を確かめてください。"),
+        format!("{shown} cannot be written ({error}); check where it is and who may write there"),
+    )
+}
