@@ -84,3 +84,26 @@ fn a_source_file_name_has_name_and_version() {
     assert_eq!(source_of("odd.src.rpm"), None);
     assert_eq!(source_of("(none)"), None);
 }
+
+#[test]
+fn files_outside_of_the_system_are_kept() {
+    let mut store = b"x\x001\x001\x00a\x00b\x00/usr/bin/\x00/opt/v/\x00".to_vec();
+    let numbers = store.len();
+    store.extend([0, 0, 0, 0, 0, 0, 0, 1]);
+    let entries = [
+        (1000, 6, 0, 1),
+        (1001, 6, 2, 1),
+        (1002, 6, 4, 1),
+        (1116, 4, numbers, 2),
+        (1117, 8, 6, 2),
+        (1118, 8, 10, 2),
+    ];
+    let mut blob = vec![0, 0, 0, 6, 0, 0, 0, u8::try_from(store.len()).unwrap()];
+    for (tag, kind, offset, count) in entries {
+        for number in [tag, kind, offset, count] {
+            blob.extend(u32::try_from(number).unwrap().to_be_bytes());
+        }
+    }
+    blob.extend(store);
+    assert_eq!(Header::parse(&blob).unwrap().outside, ["/opt/v/b"]);
+}
