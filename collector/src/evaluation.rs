@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use daicho_proto::endpoint::EndpointId;
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::Collector;
 use crate::store::StoreError;
@@ -76,16 +76,19 @@ impl Agenda {
 }
 
 /// Judges what is nudged at once, and everything each hour: the hour on which a day begins in Japan is one of them.
-pub async fn run(collector: Arc<Collector>) {
-    let mut evaluator = Evaluator::new(collector);
+/// Ends after the chunk under way when `stop` turns true; what then waits is judged after the next start.
+pub async fn run(collector: Arc<Collector>, mut stop: watch::Receiver<bool>) {
+    let mut evaluator = Evaluator::new(collector, stop.clone());
     let started = tokio::time::Instant::now();
     let mut judged_hour = None;
-    loop {
+    while !*stop.borrow() {
         // The first look at the agenda comes at once: a nudge may have come before this task.
         if evaluator.collector.evaluation.is_empty() {
             tokio::select! {
                 () = evaluator.collector.evaluation.filled.notified() => {}
                 () = tokio::time::sleep(TICK) => {}
+                // An error: who could stop us is gone, which is a stop too.
+                _ = stop.wait_for(|stop| *stop) => return,
             }
         }
         let hour = hour_of(evaluator.collector.clock.now());
@@ -105,18 +108,18 @@ pub(crate) struct Evaluator {
     collector: Arc<Collector>,
     links: Links,
     rest: VecDeque<Job>,
+    stop: watch::Receiver<bool>,
 }
 
 impl Evaluator {
-    pub(crate) fn new(collector: Arc<Collector>) -> Self {
-        Evaluator { collector, links: Links::default(), rest: VecDeque::new() }
+    pub(crate) fn new(collector: Arc<Collector>, stop: watch::Receiver<bool>) -> Self {
+        Evaluator { collector, links: Links::default(), rest: VecDeque::new(), stop }
     }
 
     /// Does what waits, and everything where `everything` is due. False: something failed and waits for the next tick.
     pub(crate) async fn work(&mut self, everything: bool) -> bool {
         let mut waiting = self.collector.evaluation.take();
         waiting.all |= everything;
-        let mut fine = true;
         loop {
             let outcome = self.step(&waiting).await;
             if let Err(error) = outcome {
@@ -127,12 +130,12 @@ impl Evaluator {
                 // Links may be half made: the next time makes them anew.
                 self.links = Links::default();
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                fine = false;
-                return fine;
+                return false;
             }
             waiting = self.collector.evaluation.take();
-            if self.rest.is_empty() && waiting.endpoints.is_empty() && !waiting.all {
-                return fine;
+            let done = self.rest.is_empty() && waiting.endpoints.is_empty() && !waiting.all;
+            if done || *self.stop.borrow() {
+                return done;
             }
         }
     }

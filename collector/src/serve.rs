@@ -16,6 +16,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::{alerts, evaluation, grpc, intake};
 
+#[cfg(test)]
+mod tests;
+
 /// Open requests may end for this long after a stop was asked for; systemd waits 90 s before it kills.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -54,6 +57,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
     alerting: JoinHandle<()>,
+    evaluating: JoinHandle<()>,
     tasks: JoinSet<()>,
 }
 
@@ -73,16 +77,16 @@ pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result
     tasks.spawn(control::answer_all(control::listen(data)?, Arc::clone(&house)));
     let heard = Arc::clone(collector);
     tasks.spawn(async move { intake::keep_heard(&heard).await });
-    tasks.spawn(evaluation::run(Arc::clone(collector)));
 
     // A house is opened once: nobody set it before.
     let _ = collector.outbox.set(Arc::clone(&outbox));
     let (stop, _) = watch::channel(false);
     let alerting = tokio::spawn(alerts::run(Arc::clone(collector), outbox, asked(stop.subscribe())));
+    let evaluating = tokio::spawn(evaluation::run(Arc::clone(collector), stop.subscribe()));
     let routes = grpc::routes(collector, authority, house.config.authority.endpoint_days);
     let server = tokio::spawn(grpc::serve(listener, tls, routes, asked(stop.subscribe())));
     tracing::info!(%address, names = ?house.config.names, "Collector serves.");
-    Ok(Running { address, house, stop, server, alerting, tasks })
+    Ok(Running { address, house, stop, server, alerting, evaluating, tasks })
 }
 
 impl Running {
@@ -108,6 +112,10 @@ impl Running {
         if tokio::time::timeout(STOP_DEADLINE, &mut self.alerting).await.is_err() {
             tracing::warn!("An alert was being sent; it will be sent again after the next start.");
             self.alerting.abort();
+        }
+        if tokio::time::timeout(STOP_DEADLINE, &mut self.evaluating).await.is_err() {
+            tracing::warn!("A judgement did not end in time; it is made again after the next start.");
+            self.evaluating.abort();
         }
         intake::Heard::flush(&self.house.collector).await;
         // The socket of a stopped collector would only refuse; that it is gone already is just as well.

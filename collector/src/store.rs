@@ -27,6 +27,11 @@ pub trait Store: Send + Sync + 'static {
     /// Applies the whole batch or nothing of it; when this returns `Ok`, it survives a power cut.
     fn commit(&self, batch: Batch) -> Result<(), StoreError>;
 
+    /// Whether a commit could succeed now: for the health answer.
+    fn writable(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Bytes on disk.
     fn size_on_disk(&self) -> Result<u64, StoreError>;
 }
@@ -102,10 +107,63 @@ pub enum StoreError {
     },
 }
 
-/// Opens the store that the configuration names.
+/// The form of what lies in the store. It rises when an older program could not read a newer store.
+pub const FORMAT: u64 = 1;
+
+/// Where a store says its form.
+const FORMAT_KEY: &str = "meta/format";
+
+/// Opens the store that the configuration names. A new one gets today's form; one of a newer form is refused.
 pub fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
-    match config {
-        StoreConfig::Sled { path } => Ok(Arc::new(sled::SledStore::open(path)?)),
-        StoreConfig::Memory => Ok(Arc::new(memory::MemoryStore::default())),
+    let (store, path): (Arc<dyn Store>, PathBuf) = match config {
+        StoreConfig::Sled { path } => (Arc::new(sled::SledStore::open(path)?), path.clone()),
+        StoreConfig::Memory => (Arc::new(memory::MemoryStore::default()), PathBuf::from("memory")),
+    };
+    let format = store.get(FORMAT_KEY.as_bytes())?;
+    let format =
+        format.as_deref().map(|text| std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()));
+    match format {
+        Some(Some(FORMAT)) => {}
+        None => {
+            let mut batch = Batch::default();
+            batch.put(FORMAT_KEY, FORMAT.to_string());
+            store.commit(batch)?;
+        }
+        Some(found) => {
+            let found: String =
+                found.map_or("an unknown form".to_owned(), |found: u64| format!("form {found}"));
+            return Err(StoreError::Open {
+                path,
+                reason: format!(
+                    "it has {found}, this program knows {FORMAT}; use the newer program that wrote it, or restore a backup"
+                ),
+            });
+        }
+    }
+    Ok(store)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_of_a_newer_form_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = StoreConfig::Sled { path: folder.path().join("store") };
+        let mut batch = Batch::default();
+        batch.put(FORMAT_KEY, "2");
+        open(&config).unwrap().commit(batch).unwrap();
+        let error = open(&config).err().unwrap().to_string();
+        assert!(error.contains("form 2") && error.contains("knows 1"), "{error}");
+    }
+
+    #[test]
+    fn a_store_that_is_in_use_is_told_in_a_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = StoreConfig::Sled { path: folder.path().to_owned() };
+        let _first = open(&config).unwrap();
+        let error = open(&config).err().unwrap().to_string();
+        assert!(error.contains("another collector is running"), "{error}");
     }
 }

@@ -31,7 +31,7 @@ impl World {
     fn new() -> Self {
         let clock = Arc::new(SetClock(AtomicI64::new(1_795_000_000)));
         let collector = Arc::new(Collector::open(Arc::new(MemoryStore::default()), clock).unwrap());
-        let evaluator = Evaluator::new(Arc::clone(&collector));
+        let evaluator = Evaluator::new(Arc::clone(&collector), watch::channel(false).1);
         World { collector, evaluator, sequence: BTreeSet::new() }
     }
 

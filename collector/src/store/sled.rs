@@ -1,24 +1,46 @@
 //! The store in a folder of its own, on sled. The only file of the collector that knows sled.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Batch, Entry, Store, StoreError};
+
+/// Memory for what was read and written lately: the current state of some hundred devices.
+const CACHE_BYTES: u64 = 128 * 1024 * 1024;
+
+/// With less room on the disk nothing is written any more: a batch that stops half way through a full disk would need
+/// a restart, one that was not begun needs only the room.
+const FREE_BYTES_MIN: u64 = 32 * 1024 * 1024;
 
 /// A sled database with one tree: its batches are atomic over all keys.
 #[derive(Debug)]
 pub struct SledStore {
     database: sled::Db,
+    path: PathBuf,
 }
 
 impl SledStore {
     /// Opens or makes the database in `path`.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let config = sled::Config::new().path(path).mode(sled::Mode::HighThroughput);
+        let config = sled::Config::new()
+            .path(path)
+            .mode(sled::Mode::HighThroughput)
+            .cache_capacity(CACHE_BYTES)
+            // Every commit flushes: a thread that does it from time to time would only disturb.
+            .flush_every_ms(None);
         let database = config.open().map_err(|error| StoreError::Open {
             path: path.to_owned(),
-            reason: format!("{error}; is another collector running on this folder?"),
+            reason: match &error {
+                sled::Error::Io(io) if io.to_string().contains("lock") => {
+                    "another collector is running on this folder; stop it first (systemctl stop daicho-collector)"
+                        .to_owned()
+                }
+                sled::Error::Corruption { .. } | sled::Error::ReportableBug(_) => {
+                    format!("{error}; restore the last backup")
+                }
+                _ => error.to_string(),
+            },
         })?;
-        Ok(SledStore { database })
+        Ok(SledStore { database, path: path.to_owned() })
     }
 }
 
@@ -46,6 +68,7 @@ impl Store for SledStore {
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.writable()?;
         let mut changes = sled::Batch::default();
         for (key, value) in batch.changes {
             match value {
@@ -55,6 +78,26 @@ impl Store for SledStore {
         }
         self.database.apply_batch(changes).map_err(|error| failed("write", &error))?;
         self.database.flush().map_err(|error| failed("flush to disk", &error))?;
+        Ok(())
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        let room = rustix::fs::statvfs(&self.path).map_err(|error| StoreError::Failed {
+            action: "ask for the room on its disk",
+            reason: error.to_string(),
+        })?;
+        let free = room.f_bavail.saturating_mul(room.f_frsize);
+        if free < FREE_BYTES_MIN {
+            return Err(StoreError::Failed {
+                action: "write",
+                reason: format!(
+                    "{} MB are free on the disk of {}, {} are needed; make room, the collector then goes on by itself",
+                    free / (1024 * 1024),
+                    self.path.display(),
+                    FREE_BYTES_MIN / (1024 * 1024)
+                ),
+            });
+        }
         Ok(())
     }
 

@@ -1,19 +1,92 @@
-//! Media of a Linux machine: `read` touches the machine, `parse` is pure.
+//! Media of a Linux machine: `read` touches the machine, `parse` is pure. Nothing here opens a device.
+
+use std::collections::BTreeSet;
 
 use daicho_proto::facts::{Look, Medium, MediumEvent};
 use jiff::Timestamp;
+use sysinfo::System;
 
 use super::root::Root;
 
-/// Looks at what is plugged in.
-pub(super) fn look(_root: &Root, _now: Timestamp) -> Look<Vec<Medium>> {
-    Look::Unsupported
+mod blocks;
+mod follower;
+mod kind;
+mod mounts;
+mod sysfs;
+mod tracker;
+mod udev;
+mod uevent;
+
+#[cfg(test)]
+mod tests;
+
+/// One thing that is plugged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Connected {
+    /// Names this connection: where it hangs, and the number that the kernel gave it this time.
+    key: String,
+    /// Below /sys.
+    path: String,
+    /// Built in, says the firmware.
+    is_fixed: bool,
+    slot: Slot,
+    medium: Medium,
 }
 
-/// Follows what comes and goes.
+/// What lies in a drive or reader. A stick is a drive with one card that never changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Slot {
+    /// No disk of it is known, or not yet.
+    Unknown,
+    /// Its disks are there and hold nothing.
+    Empty,
+    /// This card or disc.
+    Filled(String),
+}
+
+/// All that is plugged in at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Snapshot {
+    connected: Vec<Connected>,
+    /// Every USB device, also those that are no media.
+    usb_paths: BTreeSet<String>,
+}
+
+/// Looks at what is plugged in. A root without a tree of devices (a disk's image) cannot tell.
+pub(super) fn look(root: &Root, now: Timestamp) -> Look<Vec<Medium>> {
+    if !root.exists("/sys/bus") && !root.exists("/sys/class") {
+        return if root.is_live() {
+            Look::Unreadable { problems: vec!["/sys is not mounted, so media cannot be seen".to_owned()] }
+        } else {
+            Look::Unsupported
+        };
+    }
+    let boot_time = if root.is_live() { boot_time() } else { None };
+    match sysfs::snapshot(root, boot_time) {
+        Ok(snapshot) => {
+            // An empty reader that is built in is no medium.
+            let media = snapshot
+                .connected
+                .into_iter()
+                .filter(|it| !it.is_fixed || matches!(it.slot, Slot::Filled(_)));
+            let media = media.map(|it| Medium { last_seen: Some(now), ..it.medium });
+            Look::complete(media.collect())
+        }
+        Err(error) => {
+            Look::Unreadable { problems: vec![format!("the devices of /sys could not be read: {error}")] }
+        }
+    }
+}
+
+/// Follows what comes and goes on this machine. Below another root nothing does.
 pub(super) fn follow(
-    _root: &Root,
-    _tell: &mut dyn FnMut(Timestamp, MediumEvent) -> bool,
+    root: &Root,
+    tell: &mut dyn FnMut(Timestamp, MediumEvent) -> bool,
 ) -> std::io::Result<()> {
-    Ok(())
+    if root.is_live() { follower::follow(root, tell) } else { Ok(()) }
+}
+
+fn boot_time() -> Option<Timestamp> {
+    let seconds = i64::try_from(System::boot_time()).ok()?;
+    Timestamp::from_second(seconds).ok()
 }

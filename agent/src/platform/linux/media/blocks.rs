@@ -1,0 +1,228 @@
+//! Disks, their partitions and what lies on them, as `/sys/class/block` and udev tell. No disk is opened.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use daicho_proto::facts::{Medium, MediumKind, MediumSeen};
+use jiff::Timestamp;
+
+use super::super::root::Root;
+use super::mounts::{self, Mount};
+use super::sysfs::{attribute, device_path, is_below};
+use super::{Connected, Slot, udev};
+
+/// SCSI's type of a CD, DVD or BD drive (SPC, peripheral device type).
+const OPTICAL: &str = "5";
+
+/// Sectors that the kernel's driver says of a drive it knows nothing of (drivers/scsi/sr.c).
+const UNKNOWN_DISC_SECTORS: u64 = 0x1f_ffff;
+
+/// A device mapper may lie on another; deeper stacks are not built on sticks.
+const HOLDERS_DEPTH_MAX: usize = 8;
+
+/// One block device.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    name: String,
+    /// Below /sys.
+    path: String,
+    /// `MAJOR:MINOR`.
+    number: String,
+    sectors: u64,
+    is_partition: bool,
+    pub(super) is_optical: bool,
+    /// Of a drive whose medium changes, the count of its changes.
+    sequence: Option<String>,
+    /// Devices that lie on it: an opened encryption, a volume.
+    holders: Vec<String>,
+    /// The name below /dev/mapper.
+    mapped_as: Option<String>,
+}
+
+impl Block {
+    /// What tells this disc or card from the next one in the same drive; `None`: there is none.
+    pub(super) fn filling(&self) -> Option<String> {
+        let blank = self.sectors == 0 || self.is_optical && self.sectors == UNKNOWN_DISC_SECTORS;
+        (!blank).then(|| format!("{}/{}", self.name, self.sequence.as_deref().unwrap_or_default()))
+    }
+}
+
+/// All block devices, and all mounts.
+pub(super) struct Blocks {
+    all: Vec<Block>,
+    mounts: Vec<Mount>,
+}
+
+impl Blocks {
+    pub(super) fn read(root: &Root) -> io::Result<Self> {
+        let names = absent_is_empty(root.list("/sys/class/block"))?;
+        let mounts = absent_is_empty(root.read_text("/proc/self/mountinfo"))?;
+        let all = names.iter().filter_map(|name| read_block(root, name)).collect();
+        Ok(Blocks { all, mounts: mounts::parse(&mounts) })
+    }
+
+    /// Whole disks below a device.
+    pub(super) fn below(&self, device: &str) -> Vec<&Block> {
+        let below =
+            |block: &&Block| block.path.strip_prefix(device).is_some_and(|rest| rest.starts_with('/'));
+        self.all.iter().filter(below).filter(|block| !block.is_partition).collect()
+    }
+
+    /// Whole disks that belong to none of these devices, and are no disk that software makes up.
+    pub(super) fn not_below(&self, devices: &BTreeSet<String>) -> Vec<&Block> {
+        let real = self.all.iter().filter(|block| !block.is_partition);
+        let real = real.filter(|block| !block.path.starts_with("/devices/virtual/"));
+        real.filter(|block| !is_below(&block.path, devices)).collect()
+    }
+
+    /// The disks, their partitions, and what lies on those.
+    fn with_parts<'a>(&'a self, disks: &[&'a Block]) -> Vec<&'a Block> {
+        let mut parts: Vec<&Block> = Vec::new();
+        for disk in disks {
+            let inside = format!("{}/", disk.path);
+            parts.push(disk);
+            parts.extend(self.all.iter().filter(|block| block.path.starts_with(&inside)));
+        }
+        let mut at = 0;
+        for _ in 0..HOLDERS_DEPTH_MAX {
+            let until = parts.len();
+            for index in at..until {
+                for holder in &parts[index].holders {
+                    let holder = self.all.iter().find(|block| block.name == *holder);
+                    parts.extend(holder.filter(|holder| parts.iter().all(|part| part.name != holder.name)));
+                }
+            }
+            at = until;
+        }
+        parts
+    }
+
+    /// Where anything of these disks is mounted.
+    pub(super) fn mounts(&self, disks: &[&Block]) -> Vec<String> {
+        let parts = self.with_parts(disks);
+        let of_part = |mount: &&Mount| {
+            parts.iter().any(|part| {
+                let mapped = part.mapped_as.as_ref().map(|name| format!("/dev/mapper/{name}"));
+                mount.device == part.number
+                    || mount.source.strip_prefix("/dev/") == Some(&part.name)
+                    || mapped.is_some_and(|mapped| mapped == mount.source)
+            })
+        };
+        let points: BTreeSet<String> =
+            self.mounts.iter().filter(of_part).map(|mount| mount.point.clone()).collect();
+        points.into_iter().collect()
+    }
+
+    /// UUID and label of the first filesystem; of an encryption that nobody opened, its own.
+    pub(super) fn filesystem(&self, root: &Root, disks: &[&Block]) -> (Option<String>, Option<String>) {
+        let mut packed = (None, None);
+        for part in self.with_parts(disks) {
+            let record = udev_record(root, &part.number);
+            let uuid = record.filesystem_uuid.or_else(|| linked(root, "by-uuid", &part.name));
+            let Some(uuid) = uuid else {
+                continue;
+            };
+            let label = record.label.or_else(|| linked(root, "by-label", &part.name));
+            if record.is_filesystem {
+                return (Some(uuid), label);
+            }
+            if packed.0.is_none() {
+                packed = (Some(uuid), label);
+            }
+        }
+        packed
+    }
+
+    /// A medium that hangs on no USB bus: an SD card in a built-in reader, a disc in a built-in drive, a disk behind a
+    /// Thunderbolt port. `None`: a disk of the machine itself, or a drive with nothing in it.
+    pub(super) fn medium_of_its_own(&self, root: &Root, disk: &Block) -> Option<Connected> {
+        let folder = format!("/sys{}", disk.path);
+        let device = format!("{folder}/device");
+        let mounts = self.mounts(&[disk]);
+        let kind = if disk.is_optical {
+            let has_disc = udev_record(root, &disk.number).has_disc || !mounts.is_empty();
+            (has_disc || disk.filling().is_some()).then_some(MediumKind::Optical)?
+        } else if disk.name.starts_with("mmcblk") {
+            // MMC is soldered in; its boot parts are disks too, and have no such type.
+            (attribute(root, &device, "type").as_deref() == Some("SD")).then_some(MediumKind::Storage)?
+        } else {
+            let changes = attribute(root, &folder, "removable").as_deref() == Some("1");
+            // A floppy drive cannot say whether a disk is in it.
+            let is_floppy = disk.name.starts_with("fd") && mounts.is_empty();
+            let inside = disk.filling().is_some() && changes && !is_floppy;
+            (inside || is_behind_a_port(root, &disk.path)).then_some(MediumKind::Storage)?
+        };
+        let (filesystem_uuid, label) = self.filesystem(root, &[disk]);
+        let born = root.metadata(&format!("/dev/{}", disk.name)).ok().and_then(|node| node.created().ok());
+        // The node of a drive is older than the disc in it.
+        let first_seen = born.filter(|_| !disk.is_optical).and_then(|born| Timestamp::try_from(born).ok());
+        let filling = disk.filling();
+        let medium = Medium {
+            serial: attribute(root, &device, "serial"),
+            manufacturer: attribute(root, &device, "vendor").filter(|vendor| !vendor.starts_with("0x")),
+            product: attribute(root, &device, "model").or_else(|| attribute(root, &device, "name")),
+            kind,
+            filesystem_uuid,
+            label,
+            mounts,
+            seen: MediumSeen::Present,
+            first_seen,
+            ..Medium::default()
+        };
+        let key = format!("{}#{}", disk.path, filling.as_deref().unwrap_or_default());
+        Some(Connected {
+            key,
+            path: disk.path.clone(),
+            is_fixed: false,
+            slot: filling.map_or(Slot::Unknown, Slot::Filled),
+            medium,
+        })
+    }
+}
+
+fn read_block(root: &Root, name: &str) -> Option<Block> {
+    let path = device_path(root, &format!("/sys/class/block/{name}"))?;
+    let folder = format!("/sys{path}");
+    let scsi_type = attribute(root, &folder, "device/type");
+    Some(Block {
+        number: attribute(root, &folder, "dev")?,
+        sectors: attribute(root, &folder, "size").and_then(|size| size.parse().ok()).unwrap_or(0),
+        is_partition: root.exists(&format!("{folder}/partition")),
+        is_optical: scsi_type.as_deref() == Some(OPTICAL) || name.starts_with("sr"),
+        sequence: attribute(root, &folder, "diskseq"),
+        holders: root.list(&format!("{folder}/holders")).unwrap_or_default(),
+        mapped_as: attribute(root, &folder, "dm/name"),
+        name: name.to_owned(),
+        path,
+    })
+}
+
+fn udev_record(root: &Root, number: &str) -> udev::Record {
+    let text = root.read_text(&format!("/run/udev/data/b{number}"));
+    text.map(|text| udev::parse(&text)).unwrap_or_default()
+}
+
+/// The name of the link in `/dev/disk/KIND` that leads to a device: for machines where udev keeps no records.
+fn linked(root: &Root, kind: &str, name: &str) -> Option<String> {
+    let folder = format!("/dev/disk/{kind}");
+    let links = root.list(&folder).ok()?;
+    let leads = |link: &&String| {
+        let target = root.read_link(&format!("{folder}/{link}")).unwrap_or_default();
+        target.rsplit('/').next() == Some(name)
+    };
+    links.iter().find(leads).map(|link| udev::unescaped(link))
+}
+
+/// Whether a port that people reach leads to this disk: PCI devices above it say so (`removable`, Linux 5.14).
+fn is_behind_a_port(root: &Root, path: &str) -> bool {
+    let parents = path.match_indices('/').map(|(at, _)| &path[..at]).filter(|parent| parent.contains("/pci"));
+    let mut removable = parents.map(|parent| attribute(root, &format!("/sys{parent}"), "removable"));
+    removable.any(|removable| removable.as_deref() == Some("removable"))
+}
+
+fn absent_is_empty<T: Default>(read: io::Result<T>) -> io::Result<T> {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
+        other => other,
+    }
+}

@@ -1,0 +1,100 @@
+//! The thread that listens to the kernel: thin, because `tracker` decides.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use daicho_proto::facts::MediumEvent;
+use jiff::Timestamp;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::net::netlink::{KOBJECT_UEVENT, SocketAddrNetlink};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recvfrom, socket_with, sockopt};
+
+use super::super::root::Root;
+use super::tracker::Tracker;
+use super::uevent::Uevent;
+use super::{boot_time, sysfs};
+use crate::clock;
+
+/// The kernel's own messages; group 2 are udev's.
+const KERNEL_GROUP: u32 = 1;
+
+/// A uevent holds at most 2 KiB of values (UEVENT_BUFFER_SIZE) and its header.
+const MESSAGE_BYTES_MAX: usize = 8 * 1024;
+
+/// Room for a docking station full of devices while a look is made: each costs the kernel about 1 KiB. What overflows is
+/// made good by a look.
+const WAITING_BYTES: usize = 1024 * 1024;
+
+/// Listens until `tell` answers `false`.
+pub(super) fn follow(root: &Root, tell: &mut dyn FnMut(Timestamp, MediumEvent) -> bool) -> io::Result<()> {
+    let socket = listen()?;
+    let mounts = File::open("/proc/self/mountinfo")?;
+    // After the socket is bound: what arrives during the look waits there.
+    let mut tracker = Tracker::starting_with(sysfs::snapshot(root, boot_time())?);
+    loop {
+        let (heard, remounted) = wait(&socket, &mounts)?;
+        let mut events = Vec::new();
+        let mut look = remounted && tracker.is_watching();
+        if heard {
+            look |= drain(&socket, &mut tracker, &mut events)?;
+        }
+        let now = clock::now();
+        if look {
+            events.extend(tracker.media_now(sysfs::snapshot(root, boot_time())?));
+        }
+        for event in events {
+            if !tell(now, event) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn listen() -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(KOBJECT_UEVENT))?;
+    sockopt::set_socket_recv_buffer_size(&socket, WAITING_BYTES)?;
+    bind(&socket, &SocketAddrNetlink::new(0, KERNEL_GROUP))?;
+    Ok(socket)
+}
+
+/// Sleeps until something happened: whether on the socket, and whether to the mounts (which poll as an exception).
+fn wait(socket: &OwnedFd, mounts: &File) -> io::Result<(bool, bool)> {
+    let mut watched = [PollFd::new(socket, PollFlags::IN), PollFd::new(mounts, PollFlags::PRI)];
+    loop {
+        match poll(&mut watched, None) {
+            Ok(_) => break,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let [heard, remounted] = &watched;
+    Ok((!heard.revents().is_empty(), !remounted.revents().is_empty()))
+}
+
+/// Takes in all that waits on the socket; answers whether it asks for a look.
+fn drain(socket: &OwnedFd, tracker: &mut Tracker, events: &mut Vec<MediumEvent>) -> io::Result<bool> {
+    let mut look = false;
+    let mut message = [0; MESSAGE_BYTES_MAX];
+    loop {
+        match recvfrom(socket, &mut message[..], RecvFlags::empty()) {
+            Ok((length, _, sender)) => {
+                // Any process may write to our port; only the kernel's is 0.
+                let sender = sender.and_then(|sender| SocketAddrNetlink::try_from(sender).ok());
+                let from_kernel = sender.is_some_and(|sender| sender.pid() == 0);
+                let event = Uevent::parse(&message[..length.min(MESSAGE_BYTES_MAX)]);
+                if let Some(event) = event.filter(|event| from_kernel && event.matters()) {
+                    events.extend(tracker.uevent(&event));
+                    look = true;
+                }
+            }
+            Err(Errno::AGAIN) => return Ok(look),
+            Err(Errno::INTR) => {}
+            // The kernel had more to say than the socket holds.
+            Err(Errno::NOBUFS) => look = true,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! What is said of media, on trees of devices that the tests write themselves.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use daicho_proto::facts::{MediumAction, MediumKind};
+use tempfile::TempDir;
+
+use super::tracker::Tracker;
+use super::uevent::Uevent;
+use super::*;
+
+/// A machine's tree of devices.
+struct Tree {
+    folder: TempDir,
+}
+
+const PORT: &str = "/devices/pci0000:00/0000:00:14.0/usb1/1-2";
+
+impl Tree {
+    fn new() -> Self {
+        let tree = Tree { folder: tempfile::tempdir().unwrap() };
+        for folder in ["/sys/bus/usb/devices", "/sys/class/block", "/run/udev/data", "/proc/self"] {
+            fs::create_dir_all(tree.at(folder)).unwrap();
+        }
+        tree.mounted(&[]);
+        tree
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path.trim_start_matches('/'))
+    }
+
+    fn write(&self, path: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.at(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    fn device(&self, path: &str, attributes: &[(&str, &str)]) {
+        let name = path.rsplit('/').next().unwrap();
+        for (attribute, value) in attributes {
+            self.write(&format!("/sys{path}/{attribute}"), format!("{value}\n"));
+        }
+        let link = self.at(&format!("/sys/bus/usb/devices/{name}"));
+        let _ = fs::remove_file(&link);
+        symlink(format!("../../../..{path}").replacen("../", "", 1), link).unwrap();
+    }
+
+    /// A stick as it stands when its interface is announced: no disk yet.
+    fn stick(&self, number: &str) {
+        let attributes = [
+            ("idVendor", "0781"),
+            ("idProduct", "5581"),
+            ("serial", " 4C530001 "),
+            ("manufacturer", "SanDisk"),
+            ("product", "Ultra"),
+            ("bDeviceClass", "00"),
+            ("devnum", number),
+            ("removable", "removable"),
+        ];
+        self.device(PORT, &attributes);
+        self.interface(PORT, "08", "06", "50");
+    }
+
+    fn interface(&self, device: &str, class: &str, subclass: &str, protocol: &str) {
+        let name = device.rsplit('/').next().unwrap();
+        let attributes = [
+            ("bInterfaceNumber", "00"),
+            ("bInterfaceClass", class),
+            ("bInterfaceSubClass", subclass),
+            ("bInterfaceProtocol", protocol),
+        ];
+        self.device(&format!("{device}/{name}:1.0"), &attributes);
+    }
+
+    fn block(&self, path: &str, attributes: &[(&str, &str)]) {
+        for (attribute, value) in attributes {
+            self.write(&format!("/sys{path}/{attribute}"), format!("{value}\n"));
+        }
+        let link = self.at(&format!("/sys/class/block/{}", path.rsplit('/').next().unwrap()));
+        let _ = fs::remove_file(&link);
+        symlink(format!("../..{path}"), link).unwrap();
+    }
+
+    /// The stick's disk and its partition.
+    fn disk(&self, sectors: &str) -> String {
+        let disk = format!("{PORT}/1-2:1.0/host6/target6:0:0/6:0:0:0/block/sdb");
+        self.block(&disk, &[("dev", "8:16"), ("size", sectors), ("removable", "1"), ("device/type", "0")]);
+        self.block(&format!("{disk}/sdb1"), &[("dev", "8:17"), ("size", sectors), ("partition", "1")]);
+        disk
+    }
+
+    fn mounted(&self, mounts: &[(&str, &str, &str)]) {
+        let line = |(number, point, source): &(&str, &str, &str)| {
+            format!("50 1 {number} / {point} rw shared:9 - vfat {source} rw\n")
+        };
+        self.write("/proc/self/mountinfo", mounts.iter().map(line).collect::<String>());
+    }
+
+    fn unplug(&self, path: &str) {
+        let name = path.rsplit('/').next().unwrap();
+        fs::remove_dir_all(self.at(&format!("/sys{path}"))).unwrap();
+        fs::remove_file(self.at(&format!("/sys/bus/usb/devices/{name}"))).unwrap();
+        fs::remove_file(self.at(&format!("/sys/bus/usb/devices/{name}:1.0"))).unwrap();
+        for block in ["sdb", "sdb1"] {
+            let _ = fs::remove_file(self.at(&format!("/sys/class/block/{block}")));
+        }
+    }
+
+    fn root(&self) -> Root {
+        Root::at(self.folder.path()).unwrap()
+    }
+
+    fn media(&self) -> Vec<Medium> {
+        let look = look(&self.root(), Timestamp::UNIX_EPOCH);
+        assert!(look.is_complete(), "{look:?}");
+        look.value().unwrap().clone()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        sysfs::snapshot(&self.root(), None).unwrap()
+    }
+}
+
+fn uevent(action: &str, path: &str, values: &[&str]) -> Uevent {
+    let mut message = format!("{action}@{path}\0ACTION={action}\0DEVPATH={path}\0").into_bytes();
+    for value in values {
+        message.extend(value.as_bytes());
+        message.push(0);
+    }
+    Uevent::parse(&message).unwrap()
+}
+
+fn device_event(action: &str) -> Uevent {
+    uevent(action, PORT, &["SUBSYSTEM=usb", "DEVTYPE=usb_device", "PRODUCT=781/5581/100", "TYPE=0/0/0"])
+}
+
+fn interface_event(action: &str) -> Uevent {
+    let values = ["SUBSYSTEM=usb", "DEVTYPE=usb_interface", "PRODUCT=781/5581/100", "INTERFACE=8/6/80"];
+    uevent(action, &format!("{PORT}/1-2:1.0"), &values)
+}
+
+fn told(events: &[MediumEvent]) -> Vec<(MediumAction, String)> {
+    events.iter().map(|event| (event.action, event.medium.subject())).collect()
+}
+
+const STICK: &str = "0781:5581:4C530001";
+
+#[test]
+fn a_stick_is_seen_with_its_names_its_filesystem_and_its_mounts() {
+    let tree = Tree::new();
+    tree.stick("7");
+    tree.disk("60125184");
+    tree.write(
+        "/run/udev/data/b8:17",
+        "E:ID_FS_UUID=1A2B-3C4D\nE:ID_FS_LABEL_ENC=BACKUP\\x201\nE:ID_FS_USAGE=filesystem\n",
+    );
+    tree.mounted(&[("8:17", "/media/tanaka/BACKUP\\0401", "/dev/sdb1"), ("8:1", "/", "/dev/sda1")]);
+    let media = tree.media();
+    assert_eq!(media.len(), 1);
+    let stick = &media[0];
+    assert_eq!(stick.subject(), STICK);
+    assert_eq!((stick.manufacturer.as_deref(), stick.product.as_deref()), (Some("SanDisk"), Some("Ultra")));
+    assert_eq!(stick.kind, MediumKind::Storage);
+    assert_eq!(
+        (stick.filesystem_uuid.as_deref(), stick.label.as_deref()),
+        (Some("1A2B-3C4D"), Some("BACKUP 1"))
+    );
+    assert_eq!(stick.mounts, ["/media/tanaka/BACKUP 1"]);
+}
+
+#[test]
+fn what_lies_in_an_encrypted_partition_belongs_to_the_stick() {
+    let tree = Tree::new();
+    tree.stick("7");
+    let disk = tree.disk("60125184");
+    tree.write(&format!("/sys{disk}/sdb1/holders/dm-0"), "");
+    tree.block("/devices/virtual/block/dm-0", &[("dev", "254:0"), ("size", "1"), ("dm/name", "luks-1")]);
+    tree.write("/run/udev/data/b8:17", "E:ID_FS_UUID=outer\nE:ID_FS_USAGE=crypto\n");
+    tree.write("/run/udev/data/b254:0", "E:ID_FS_UUID=inner\nE:ID_FS_USAGE=filesystem\n");
+    tree.mounted(&[("0:45", "/mnt", "/dev/mapper/luks-1")]);
+    let media = tree.media();
+    assert_eq!(
+        (media[0].filesystem_uuid.as_deref(), &media[0].mounts[..]),
+        (Some("inner"), &["/mnt".to_owned()][..])
+    );
+    assert_eq!(media.len(), 1);
+}
+
+#[test]
+fn without_udev_the_links_of_dev_tell_the_filesystem() {
+    let tree = Tree::new();
+    tree.stick("7");
+    tree.disk("60125184");
+    fs::create_dir_all(tree.at("/dev/disk/by-uuid")).unwrap();
+    symlink("../../sdb1", tree.at("/dev/disk/by-uuid/1A2B-3C4D")).unwrap();
+    assert_eq!(tree.media()[0].filesystem_uuid.as_deref(), Some("1A2B-3C4D"));
+}
+
+#[test]
+fn cards_and_discs_count_when_they_are_in_and_the_machines_own_disks_never() {
+    let tree = Tree::new();
+    tree.block("/devices/pci0000:00/ata1/block/sda", &[("dev", "8:0"), ("size", "9"), ("removable", "0")]);
+    tree.block(
+        "/devices/pci0000:00/ata2/block/sr0",
+        &[("dev", "11:0"), ("size", "2097151"), ("removable", "1"), ("device/type", "5")],
+    );
+    tree.block(
+        "/devices/platform/mmc_host/mmc0/mmc0:0001/block/mmcblk0",
+        &[("dev", "179:0"), ("size", "9"), ("device/type", "MMC")],
+    );
+    tree.block("/devices/platform/floppy.0/block/fd0", &[("dev", "2:0"), ("size", "8"), ("removable", "1")]);
+    tree.block("/devices/virtual/block/loop0", &[("dev", "7:0"), ("size", "9")]);
+    assert_eq!(tree.media(), []);
+    tree.write("/run/udev/data/b11:0", "E:ID_CDROM_MEDIA=1\nE:ID_FS_LABEL=IMAGES\nE:ID_FS_UUID=2026\n");
+    let card = "/devices/platform/mmc_host/mmc1/mmc1:aaaa/block/mmcblk1";
+    tree.block(
+        card,
+        &[
+            ("dev", "179:8"),
+            ("size", "9"),
+            ("device/type", "SD"),
+            ("device/serial", "0x1234"),
+            ("device/name", "SC32G"),
+        ],
+    );
+    tree.write("/sys/devices/pci0000:00/0000:3c:00.0/removable", "removable\n");
+    tree.block(
+        "/devices/pci0000:00/0000:3c:00.0/nvme/nvme1/nvme1n1",
+        &[("dev", "259:1"), ("size", "9"), ("device/model", "T7")],
+    );
+    let mut kinds: Vec<_> =
+        tree.media().into_iter().map(|medium| (medium.kind, medium.product, medium.vendor_id)).collect();
+    kinds.sort_by_key(|(kind, product, _)| (kind.name(), product.clone()));
+    let named = |name: &str| Some(name.to_owned());
+    let expected = [
+        (MediumKind::Optical, None, None),
+        (MediumKind::Storage, named("SC32G"), None),
+        (MediumKind::Storage, named("T7"), None),
+    ];
+    assert_eq!(kinds, expected);
+}
+
+#[test]
+fn a_stick_arrives_once_is_mounted_and_leaves_with_its_name() {
+    let tree = Tree::new();
+    let mut tracker = Tracker::starting_with(tree.snapshot());
+    tree.stick("7");
+    let mut events = tracker.uevent(&device_event("add"));
+    events.extend(tracker.uevent(&interface_event("add")));
+    events.extend(tracker.media_now(tree.snapshot()));
+    assert_eq!(told(&events), [(MediumAction::Arrived, STICK.to_owned())]);
+    for event in [
+        interface_event("bind"),
+        device_event("bind"),
+        device_event("change"),
+        device_event("add"),
+        interface_event("add"),
+    ] {
+        assert_eq!(tracker.uevent(&event), []);
+        assert_eq!(tracker.media_now(tree.snapshot()), [], "{event:?}");
+    }
+    tree.disk("60125184");
+    assert_eq!(tracker.media_now(tree.snapshot()), [], "its disk is no new medium");
+    tree.mounted(&[("8:17", "/mnt", "/dev/sdb1")]);
+    let events = tracker.media_now(tree.snapshot());
+    assert_eq!(told(&events), [(MediumAction::Mounted, STICK.to_owned())]);
+    assert_eq!(events[0].medium.mounts, ["/mnt"]);
+    tree.mounted(&[]);
+    assert_eq!(told(&tracker.media_now(tree.snapshot())), [(MediumAction::Unmounted, STICK.to_owned())]);
+    tree.unplug(PORT);
+    assert_eq!(tracker.uevent(&interface_event("remove")), []);
+    assert_eq!(told(&tracker.uevent(&device_event("remove"))), [(MediumAction::Left, STICK.to_owned())]);
+    assert_eq!(tracker.media_now(tree.snapshot()), []);
+    assert!(!tracker.is_watching());
+}
+
+#[test]
+fn a_look_alone_makes_good_what_the_socket_lost() {
+    let tree = Tree::new();
+    let mut tracker = Tracker::starting_with(tree.snapshot());
+    tree.stick("7");
+    assert_eq!(told(&tracker.media_now(tree.snapshot())), [(MediumAction::Arrived, STICK.to_owned())]);
+    // Pulled and plugged again while nobody listened: the kernel counts on.
+    tree.stick("8");
+    let events = tracker.media_now(tree.snapshot());
+    assert_eq!(
+        told(&events),
+        [(MediumAction::Left, STICK.to_owned()), (MediumAction::Arrived, STICK.to_owned())]
+    );
+    tree.unplug(PORT);
+    assert_eq!(told(&tracker.media_now(tree.snapshot())), [(MediumAction::Left, STICK.to_owned())]);
+}
+
+#[test]
+fn a_stick_that_is_pulled_before_anybody_looked_is_told_all_the_same() {
+    let tree = Tree::new();
+    let mut tracker = Tracker::starting_with(tree.snapshot());
+    tracker.uevent(&device_event("add"));
+    tracker.uevent(&interface_event("add"));
+    let events = tracker.uevent(&device_event("remove"));
+    let subject = "0781:5581:-".to_owned();
+    assert_eq!(told(&events), [(MediumAction::Arrived, subject.clone()), (MediumAction::Left, subject)]);
+    assert_eq!(tracker.media_now(tree.snapshot()), []);
+}
+
+#[test]
+fn a_keyboard_is_no_medium_coming_or_going() {
+    let tree = Tree::new();
+    let mut tracker = Tracker::starting_with(tree.snapshot());
+    tree.device(
+        PORT,
+        &[("idVendor", "05f3"), ("idProduct", "0007"), ("bDeviceClass", "00"), ("devnum", "3")],
+    );
+    tree.interface(PORT, "03", "01", "01");
+    let values = ["SUBSYSTEM=usb", "DEVTYPE=usb_interface", "PRODUCT=5f3/7/320", "INTERFACE=3/1/1"];
+    let mut events = tracker.uevent(&uevent("add", &format!("{PORT}/1-2:1.0"), &values));
+    events.extend(tracker.media_now(tree.snapshot()));
+    tree.unplug(PORT);
+    events.extend(tracker.uevent(&device_event("remove")));
+    events.extend(tracker.media_now(tree.snapshot()));
+    assert_eq!(events, []);
+    assert_eq!(tree.media(), []);
+}
+
+#[test]
+fn what_was_there_before_does_not_arrive() {
+    let tree = Tree::new();
+    tree.stick("7");
+    let mut tracker = Tracker::starting_with(tree.snapshot());
+    assert_eq!(tracker.media_now(tree.snapshot()), []);
+    tree.unplug(PORT);
+    assert_eq!(told(&tracker.uevent(&device_event("remove"))), [(MediumAction::Left, STICK.to_owned())]);
+}
+
+#[test]
+fn a_built_in_reader_is_no_medium_until_a_card_is_in_it() {
+    let tree = Tree::new();
+    tree.stick("7");
+    tree.write(&format!("/sys{PORT}/removable"), "fixed\n");
+    tree.disk("0");
+    let mut tracker = Tracker::starting_with(Snapshot::default());
+    assert_eq!(tracker.media_now(tree.snapshot()), []);
+    assert_eq!(tree.media(), []);
+    tree.disk("60125184");
+    assert_eq!(told(&tracker.media_now(tree.snapshot())), [(MediumAction::Arrived, STICK.to_owned())]);
+    assert_eq!(tree.media().len(), 1);
+    tree.disk("0");
+    assert_eq!(told(&tracker.media_now(tree.snapshot())), [(MediumAction::Left, STICK.to_owned())]);
+    tree.unplug(PORT);
+    assert_eq!(tracker.media_now(tree.snapshot()), []);
+}
+
+#[test]
+fn only_what_can_change_media_asks_for_a_look() {
+    assert!(device_event("add").matters());
+    assert!(!uevent("add", "/devices/virtual/net/veth0", &["SUBSYSTEM=net"]).matters());
+    assert!(!uevent("change", "/devices/system/cpu/cpu0", &["SUBSYSTEM=cpu"]).matters());
+    assert_eq!(Uevent::parse(b"libudev\0\xfe\xed\xca\xfe"), None);
+    assert_eq!(Uevent::parse(b""), None);
+}
+
+#[test]
+fn a_root_without_a_tree_of_devices_cannot_tell() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(look(&Root::at(folder.path()).unwrap(), Timestamp::UNIX_EPOCH), Look::Unsupported);
+}
+
+#[test]
+fn no_bytes_make_a_parser_panic() {
+    let mut chance = fastrand::Rng::with_seed(10);
+    let seeds: [&[u8]; 3] = [
+        b"add@/devices/usb1/1-2/1-2:1.0\0SUBSYSTEM=usb\0DEVTYPE=usb_interface\0PRODUCT=781/5581/100\0INTERFACE=8/6/80\0",
+        b"36 35 8:17 / /media/a\\040b rw shared:1 - vfat /dev/sdb1 rw\n",
+        b"I:12\nE:ID_FS_LABEL_ENC=\\x20\\xe5\nE:ID_FS_UUID=1\n",
+    ];
+    for _ in 0..5_000 {
+        let mut bytes = seeds[chance.usize(..seeds.len())].to_vec();
+        for _ in 0..chance.usize(1..6) {
+            let at = chance.usize(..bytes.len());
+            bytes[at] = chance.u8(..);
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        mounts::parse(&text);
+        udev::parse(&text);
+        if let Some(event) = Uevent::parse(&bytes) {
+            Tracker::default().uevent(&event);
+        }
+    }
+}
+
+#[test]
+fn this_machine_can_be_looked_at() {
+    assert!(Path::new("/sys").exists());
+    assert!(!matches!(look(&Root::here(), Timestamp::UNIX_EPOCH), Look::Unsupported));
+}

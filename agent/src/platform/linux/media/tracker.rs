@@ -1,0 +1,172 @@
+//! Which media came, left, or were mounted: a pure state machine over the kernel's uevents and looks at what is there.
+//!
+//! A connection is told once. A look after lost uevents, or after ones that repeat themselves, tells no more than what
+//! changed.
+
+use std::collections::BTreeMap;
+
+use daicho_proto::facts::{Medium, MediumAction, MediumEvent, MediumSeen};
+
+use super::kind::{self, Interface, Traits};
+use super::uevent::Uevent;
+use super::{Connected, Slot, Snapshot};
+
+/// What is known of the connections.
+#[derive(Debug, Default)]
+pub(super) struct Tracker {
+    /// By the connection's key.
+    connections: BTreeMap<String, Connection>,
+    /// Devices that uevents announced and no look has seen yet, by their path: one that is pulled at once is gone before
+    /// anybody can look.
+    glimpsed: BTreeMap<String, Medium>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    now: Connected,
+    /// Its arrival was told, and no leaving since.
+    told: bool,
+}
+
+impl Tracker {
+    /// Knows what is there already. Nothing of it arrives: the inventory tells it.
+    pub(super) fn starting_with(snapshot: Snapshot) -> Self {
+        let mut tracker = Tracker::default();
+        tracker.media_now(snapshot);
+        tracker
+    }
+
+    /// Whether anything is connected whose mounts could change.
+    pub(super) fn is_watching(&self) -> bool {
+        !self.connections.is_empty()
+    }
+
+    /// Takes one uevent in. What it cannot tell, the look after it does.
+    pub(super) fn uevent(&mut self, event: &Uevent) -> Vec<MediumEvent> {
+        match event.action.as_str() {
+            "add" => {
+                self.glimpse(event);
+                Vec::new()
+            }
+            "remove" if event.is_usb_device() => self.remove(&event.path),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes in what is there now, and tells how it differs from before.
+    pub(super) fn media_now(&mut self, snapshot: Snapshot) -> Vec<MediumEvent> {
+        let mut events = Vec::new();
+        let gone = |key: &String| snapshot.connected.iter().all(|connected| connected.key != *key);
+        let keys: Vec<String> = self.connections.keys().filter(|key| gone(key)).cloned().collect();
+        for key in keys {
+            events.extend(self.connections.remove(&key).and_then(Connection::left));
+        }
+        self.glimpsed.retain(|path, _| !snapshot.usb_paths.contains(path));
+        for connected in snapshot.connected {
+            match self.connections.get_mut(&connected.key) {
+                Some(connection) => events.extend(connection.changed(connected)),
+                None => {
+                    let (connection, arrived) = Connection::begin(connected);
+                    events.extend(arrived);
+                    self.connections.insert(connection.now.key.clone(), connection);
+                }
+            }
+        }
+        events
+    }
+
+    fn glimpse(&mut self, event: &Uevent) {
+        let (Some(class), Some((vendor, product))) = (event.interface(), event.product()) else {
+            return;
+        };
+        let Some((device, _)) = event.path.rsplit_once('/') else {
+            return;
+        };
+        let interface = Interface { class, has_driver: true, ..Interface::default() };
+        let Some(kind) = kind::kind_of(&Traits { interfaces: vec![interface], ..Traits::default() }) else {
+            return;
+        };
+        if self.connections.values().any(|connection| connection.now.path == device) {
+            return;
+        }
+        let medium = Medium {
+            vendor_id: Some(format!("{vendor:04x}")),
+            product_id: Some(format!("{product:04x}")),
+            kind,
+            seen: MediumSeen::Present,
+            ..Medium::default()
+        };
+        self.glimpsed.entry(device.to_owned()).or_insert(medium);
+    }
+
+    fn remove(&mut self, path: &str) -> Vec<MediumEvent> {
+        let mut events = Vec::new();
+        let known = self.connections.iter().find(|(_, connection)| connection.now.path == path);
+        if let Some(key) = known.map(|(key, _)| key.clone()) {
+            events.extend(self.connections.remove(&key).and_then(Connection::left));
+        }
+        if let Some(medium) = self.glimpsed.remove(path) {
+            events.push(MediumEvent { action: MediumAction::Arrived, medium: medium.clone() });
+            events.push(MediumEvent { action: MediumAction::Left, medium });
+        }
+        events
+    }
+}
+
+impl Connection {
+    /// A connection that begins. An empty reader that is built in is a part of the machine until a card is in it.
+    fn begin(now: Connected) -> (Self, Vec<MediumEvent>) {
+        let told = !now.is_fixed || matches!(now.slot, Slot::Filled(_));
+        let mut events = Vec::new();
+        if told {
+            events.push(event(MediumAction::Arrived, &now.medium));
+            if !now.medium.mounts.is_empty() {
+                events.push(event(MediumAction::Mounted, &now.medium));
+            }
+        }
+        (Connection { now, told }, events)
+    }
+
+    fn changed(&mut self, now: Connected) -> Vec<MediumEvent> {
+        let before = std::mem::replace(&mut self.now, now);
+        let mut events = Vec::new();
+        let other_card = match (&before.slot, &self.now.slot) {
+            (Slot::Filled(before), Slot::Filled(now)) => before != now,
+            // A stick's disk appears a moment after the stick: that is no new medium.
+            (Slot::Unknown, Slot::Filled(_)) => !self.told,
+            (Slot::Empty, Slot::Filled(_)) => true,
+            _ => false,
+        };
+        let taken_out = matches!((&before.slot, &self.now.slot), (Slot::Filled(_), Slot::Empty));
+        if taken_out && self.told {
+            self.told = false;
+            events.push(event(MediumAction::Left, &before.medium));
+            return events;
+        }
+        if other_card {
+            if self.told && matches!(before.slot, Slot::Filled(_)) {
+                events.push(event(MediumAction::Left, &before.medium));
+            }
+            self.told = true;
+            events.push(event(MediumAction::Arrived, &self.now.medium));
+        }
+        let added = |a: &Medium, b: &Medium| b.mounts.iter().any(|point| !a.mounts.contains(point));
+        if self.told && added(&before.medium, &self.now.medium) {
+            events.push(event(MediumAction::Mounted, &self.now.medium));
+        }
+        if self.told && !other_card && added(&self.now.medium, &before.medium) {
+            events.push(event(MediumAction::Unmounted, &self.now.medium));
+        }
+        events
+    }
+
+    fn left(self) -> Option<MediumEvent> {
+        // With the medium goes what was mounted of it.
+        let medium = Medium { mounts: Vec::new(), ..self.now.medium };
+        self.told.then_some(MediumEvent { action: MediumAction::Left, medium })
+    }
+}
+
+fn event(action: MediumAction, medium: &Medium) -> MediumEvent {
+    MediumEvent { action, medium: medium.clone() }
+}

@@ -1,0 +1,198 @@
+//! Machines as files, and systemd's answer joined with them.
+
+use daicho_proto::facts::StartMode;
+
+use super::bus::{Answer, Loaded};
+use super::*;
+
+struct Machine(tempfile::TempDir);
+
+impl Machine {
+    fn new() -> Self {
+        let machine = Machine(tempfile::tempdir().unwrap());
+        let unit = |program: &str, more: &str| {
+            format!("[Unit]\nDescription=The {program}\n[Service]\nExecStart=/usr/sbin/{program}\n{more}")
+        };
+        let install = "[Install]\nWantedBy=multi-user.target\n";
+        machine.write("usr/lib/systemd/system/ssh.service", &unit("sshd", install));
+        machine.write("usr/lib/systemd/system/cups.service", &unit("cupsd", install));
+        machine.write("usr/lib/systemd/system/dbus.service", &unit("dbus-daemon", ""));
+        machine.write("usr/lib/systemd/system/telnet.service", &unit("telnetd", install));
+        machine.write("usr/lib/systemd/system/getty@.service", &unit("agetty", install));
+        machine.write(
+            "usr/lib/systemd/system/telnet.socket",
+            "[Socket]\nListenStream=23\n[Install]\nWantedBy=sockets.target\n",
+        );
+        machine.write("etc/systemd/system/empty.service", "");
+        machine.write("etc/init.d/ssh", "#!/bin/sh\n");
+        machine.write("etc/init.d/old", "#!/bin/sh\n");
+        machine.link(
+            "/usr/lib/systemd/system/ssh.service",
+            "etc/systemd/system/multi-user.target.wants/ssh.service",
+        );
+        machine.link("/usr/lib/systemd/system/ssh.service", "etc/systemd/system/sshd.service");
+        machine.link(
+            "/usr/lib/systemd/system/getty@.service",
+            "etc/systemd/system/getty.target.wants/getty@tty1.service",
+        );
+        machine.link("/dev/null", "etc/systemd/system/telnet.service");
+        machine.link("../init.d/old", "etc/rc2.d/S01old");
+        machine
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.0.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn link(&self, target: &str, path: &str) {
+        let path = self.0.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(target, path).unwrap();
+    }
+
+    fn root(&self) -> Root {
+        Root::at(self.0.path()).unwrap()
+    }
+}
+
+fn find<'a>(services: &'a [Service], name: &str) -> Option<&'a Service> {
+    services.iter().find(|service| service.name == name)
+}
+
+#[test]
+fn files_tell_what_starts_and_not_what_runs() {
+    let machine = Machine::new();
+    let seen = look(&machine.root());
+    assert!(seen.is_complete(), "{:?}", seen.problems());
+    let services = seen.value().unwrap();
+    for (name, start) in [
+        ("ssh.service", StartMode::Enabled),
+        ("cups.service", StartMode::Disabled),
+        ("dbus.service", StartMode::Static),
+        ("telnet.service", StartMode::Masked),
+        ("telnet.socket", StartMode::Disabled),
+        ("empty.service", StartMode::Masked),
+        ("getty@tty1.service", StartMode::Enabled),
+        ("old", StartMode::Enabled),
+    ] {
+        assert_eq!(find(services, name).map(|service| service.start), Some(start), "{name}");
+    }
+    assert!(services.iter().all(|service| service.running.is_none()));
+    // Other names, templates and scripts behind a unit are not told twice.
+    for name in ["sshd.service", "getty@.service", "ssh"] {
+        assert_eq!(find(services, name), None);
+    }
+    assert_eq!(find(services, "ssh.service").unwrap().binary.as_deref(), Some("/usr/sbin/sshd"));
+}
+
+#[test]
+fn a_machine_without_any_service_file_cannot_tell() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(look(&Root::at(folder.path()).unwrap()), Look::Unsupported);
+}
+
+#[test]
+fn the_answer_of_systemd_is_joined_with_the_files() {
+    let machine = Machine::new();
+    let units = units::read(&machine.root(), &mut Vec::new());
+    let loaded = |name: &str, load: &str, active: &str, sub: &str| Loaded {
+        name: name.to_owned(),
+        description: format!("Loaded {name}"),
+        load: load.to_owned(),
+        active: active.to_owned(),
+        sub: sub.to_owned(),
+    };
+    let answer = Answer {
+        loaded: vec![
+            loaded("ssh.service", "loaded", "active", "running"),
+            loaded("apparmor.service", "loaded", "active", "exited"),
+            loaded("telnet.socket", "loaded", "active", "listening"),
+            loaded("getty@tty1.service", "loaded", "active", "running"),
+            loaded("mentioned.service", "not-found", "inactive", "dead"),
+            loaded("home.mount", "loaded", "active", "mounted"),
+        ],
+        files: [
+            ("ssh.service", "enabled"),
+            ("sshd.service", "alias"),
+            ("getty@.service", "enabled"),
+            ("cups.service", "disabled"),
+            ("telnet.socket", "enabled"),
+        ]
+        .map(|(name, state)| (format!("/lib/systemd/system/{name}"), state.to_owned()))
+        .to_vec(),
+    };
+    let mut services = units::join(&units, &answer);
+    let process = |pid: u32, unit: Option<&str>, socket: &str| Process {
+        pid,
+        name: "x".to_owned(),
+        unit: unit.map(str::to_owned),
+        listening: vec![socket.to_owned()],
+        ..Process::default()
+    };
+    let processes = [
+        process(9, Some("ssh.service"), "tcp/0.0.0.0:22"),
+        process(1, None, "tcp/[::]:23"),
+        process(8, Some("strange.service"), "udp/0.0.0.0:9"),
+    ];
+    units::hand_out(&mut services, &units, &processes);
+    let names: Vec<_> =
+        services.iter().map(|service| (service.name.as_str(), service.running, service.start)).collect();
+    assert_eq!(
+        names,
+        [
+            ("apparmor.service", Some(false), StartMode::Unknown),
+            ("cups.service", Some(false), StartMode::Disabled),
+            ("getty@tty1.service", Some(true), StartMode::Enabled),
+            ("ssh.service", Some(true), StartMode::Enabled),
+            ("telnet.socket", Some(true), StartMode::Enabled),
+            ("strange.service", Some(true), StartMode::Unknown),
+        ]
+    );
+    assert_eq!(find(&services, "ssh.service").unwrap().listening, ["tcp/0.0.0.0:22"]);
+    assert_eq!(find(&services, "telnet.socket").unwrap().listening, ["tcp/[::]:23"]);
+    assert_eq!(find(&services, "getty@tty1.service").unwrap().binary.as_deref(), Some("/usr/sbin/agetty"));
+}
+
+#[test]
+fn this_machine_tells_what_listens() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let expected = format!("tcp/127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let seen = look(&Root::here());
+    let services = seen.value().unwrap();
+    assert!(services.iter().any(|service| service.listening.contains(&expected)));
+}
+
+#[test]
+fn random_unit_files_never_panic() {
+    let mut chance = fastrand::Rng::with_seed(5);
+    let words = [
+        "[Unit]",
+        "[Service]",
+        "[Socket]",
+        "[",
+        "]",
+        "=",
+        "ExecStart=\"",
+        "ExecStart=@",
+        "ListenStream=:",
+        "Description=\u{3042}",
+        "}",
+        "service x",
+        "disable =",
+    ];
+    for _ in 0..200 {
+        let machine = Machine(tempfile::tempdir().unwrap());
+        let mut text = || -> String {
+            (0..chance.usize(..20)).flat_map(|_| [words[chance.usize(..words.len())], "\n"]).collect()
+        };
+        machine.write("etc/systemd/system/a@b.service", &text());
+        machine.write("etc/systemd/system/@.service", &text());
+        machine.write("etc/systemd/system/c.socket", &text());
+        machine.write("etc/systemd/system/c.socket.d/x.conf", &text());
+        machine.write("etc/inetd.conf", &text());
+        machine.write("etc/xinetd.d/x", &text());
+        let _ = look(&machine.root());
+    }
+}
