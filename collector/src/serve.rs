@@ -14,7 +14,7 @@ use crate::admin::{House, OrderError, control};
 use crate::authority::init;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::{alerts, evaluation, grpc, intake};
+use crate::{alerts, evaluation, grpc, intake, telemetry};
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +40,16 @@ pub enum ServeError {
         /// Where the address is written.
         file: String,
     },
+    /// The port of metrics and health is not free.
+    #[error(
+        "collector cannot answer metrics and health on {address}: {source}; choose another `listen` under [telemetry]"
+    )]
+    Telemetry {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The alerts cannot be sent as configured.
     #[error("configuration, {0}")]
     Alerts(#[from] alerts::ConfigError),
@@ -52,6 +62,8 @@ pub enum ServeError {
 pub struct Running {
     /// Where agents and operators connect.
     pub address: SocketAddr,
+    /// Where metrics and health answer.
+    pub telemetry_address: Option<SocketAddr>,
     /// What it works on.
     pub house: Arc<House>,
     stop: watch::Sender<bool>,
@@ -75,6 +87,12 @@ pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result
 
     let mut tasks = JoinSet::new();
     tasks.spawn(control::answer_all(control::listen(data)?, Arc::clone(&house)));
+    let mut telemetry_address = None;
+    if let Some(address) = house.config.telemetry.listen {
+        let (bound, answering) = telemetry::answers::serve(address, Arc::clone(collector)).await?;
+        telemetry_address = Some(bound);
+        tasks.spawn(answering);
+    }
     let heard = Arc::clone(collector);
     tasks.spawn(async move { intake::keep_heard(&heard).await });
 
@@ -86,7 +104,7 @@ pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result
     let routes = grpc::routes(collector, authority, house.config.authority.endpoint_days);
     let server = tokio::spawn(grpc::serve(listener, tls, routes, asked(stop.subscribe())));
     tracing::info!(%address, names = ?house.config.names, "Collector serves.");
-    Ok(Running { address, house, stop, server, alerting, evaluating, tasks })
+    Ok(Running { address, telemetry_address, house, stop, server, alerting, evaluating, tasks })
 }
 
 impl Running {

@@ -1,10 +1,15 @@
 //! Observing the collector itself: log lines, metrics, health.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 
-use prometheus_client::metrics::counter::Counter;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
+
+pub(crate) mod answers;
+mod figures;
+
+pub use figures::Metrics;
 
 /// Log lines, metrics, health.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -43,7 +48,10 @@ pub fn start_log(config: &Config) {
         Ok(filter) => (filter, None),
         Err(error) => (EnvFilter::new("info"), Some(error)),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     let started = match config.format {
         Format::Text => builder.try_init(),
         Format::Json => builder.json().flatten_event(true).try_init(),
@@ -54,13 +62,4 @@ pub fn start_log(config: &Config) {
     if let Some(error) = fault {
         tracing::warn!(%error, wanted, "Log filter cannot be understood; info holds.");
     }
-}
-
-/// What is counted as it happens; the rest is read from the store when asked.
-#[derive(Debug, Default)]
-pub struct Metrics {
-    /// Observations that became durable.
-    pub observations: Counter,
-    /// Reports that were taken.
-    pub reports: Counter,
 }

@@ -71,6 +71,7 @@ pub(super) fn judge(collector: &Collector, jobs: &[Job]) -> Result<usize, StoreE
     if changes > 0 {
         collector.shelves.commit(batch)?;
     }
+    collector.metrics.judged.inc_by(jobs.len() as u64);
     let millis = begun.elapsed().as_millis();
     tracing::debug!(devices = jobs.len(), changes, notices = notices.added, millis, "Devices judged.");
     Ok(notices.added)

@@ -31,6 +31,7 @@ impl Intake for Reporting {
         match intake::take(&self.collector, endpoint, request.into_inner()).await {
             Ok(durable_to) => Ok(Response::new(ReportAnswer { durable_to, collector_time_us })),
             Err(refusal) => {
+                self.collector.metrics.refused.inc();
                 tracing::warn!(%endpoint, %refusal, "Report refused.");
                 Err(status_of(&refusal))
             }

@@ -44,7 +44,7 @@ struct Agent {
 fn config(data: &Path) -> Config {
     let mut config = Config::parse("names = [\"localhost\"]\n", Path::new("test"), data).unwrap();
     config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    config.telemetry.listen = None;
+    config.telemetry.listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
     config
 }
 
@@ -385,4 +385,33 @@ fn the_server_certificate_is_made_anew_for_new_names_and_in_time() {
     let day = |days: i64| now + jiff::SignedDuration::from_hours(24 * days);
     assert_eq!(second, certificate(&names(&["sv01", "192.0.2.2"]), day(240)));
     assert_ne!(second, certificate(&names(&["sv01", "192.0.2.2"]), day(250)));
+}
+
+async fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn figures_and_health_are_told_on_loopback() {
+    let hall = Hall::open().await;
+    let (_agent, mut client) = hall.agent().await;
+    send(&mut client, report(1, 1..=7)).await.unwrap();
+    let address = hall.running.telemetry_address.unwrap();
+    let figures = get(address, "/metrics").await;
+    for line in [
+        "daicho_observations_total 7",
+        "daicho_reports_total 1",
+        "daicho_endpoints 1",
+        "daicho_endpoints_heard{within_seconds=\"300\"} 1",
+        "daicho_certificate_days_left_min 90",
+    ] {
+        assert!(figures.contains(line), "{line} is missing in {figures}");
+    }
+    let health = get(address, "/health").await;
+    assert!(health.starts_with("HTTP/1.1 200") && health.contains("\"healthy\":true"), "{health}");
 }
