@@ -71,7 +71,7 @@ fn family(host: &Host) -> Option<&'static [&'static str]> {
 /// Entries by name, and those with a `*`.
 struct Index<T> {
     named: BTreeMap<String, Vec<T>>,
-    patterns: Vec<(&'static str, T)>,
+    patterns: Vec<(String, T)>,
 }
 
 impl<T: 'static> Index<T> {
@@ -79,7 +79,7 @@ impl<T: 'static> Index<T> {
         let mut index = Index { named: BTreeMap::new(), patterns: Vec::new() };
         for (name, entry) in entries {
             if name.contains('*') {
-                index.patterns.push((name, entry));
+                index.patterns.push((normal::key(name), entry));
             } else {
                 index.named.entry(normal::key(name)).or_default().push(entry);
             }
@@ -87,9 +87,10 @@ impl<T: 'static> Index<T> {
         index
     }
 
-    fn find<'a>(&'static self, name: &'a str) -> impl Iterator<Item = &'static T> + use<'a, T> {
-        let named = self.named.get(&normal::key(name)).into_iter().flatten();
-        let covering = self.patterns.iter().filter(move |(pattern, _)| normal::pattern_covers(pattern, name));
+    fn find(&'static self, name: &str) -> impl Iterator<Item = &'static T> + use<T> {
+        let key = normal::key(name);
+        let named = self.named.get(&key).into_iter().flatten();
+        let covering = self.patterns.iter().filter(move |(pattern, _)| normal::covers(pattern, &key));
         named.chain(covering.map(|(_, entry)| entry))
     }
 }

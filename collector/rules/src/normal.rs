@@ -9,31 +9,52 @@ pub fn key(text: &str) -> String {
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether the keys of `a` and `b` are the same. What is ASCII without spaces is its own key but for case, so that a
-/// walk over a large ledger folds little.
+/// Whether the keys of `a` and `b` are the same.
 pub fn same(a: &str, b: &str) -> bool {
-    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-    if plain(a) && plain(b) { a.eq_ignore_ascii_case(b) } else { key(a) == key(b) }
+    if is_plain(a) && is_plain(b) { a.eq_ignore_ascii_case(b) } else { key(a) == key(b) }
 }
 
 /// Whether `pattern`, in which `*` stands for any run of characters, covers `name`; both are compared by [`key`].
 pub fn pattern_covers(pattern: &str, name: &str) -> bool {
-    if !pattern.contains(['*', '＊']) {
-        return same(pattern, name);
+    if is_plain(pattern) && is_plain(name) {
+        covers(pattern, name)
+    } else {
+        covers(&key(pattern), &key(name))
     }
-    let (pattern, name) = (key(pattern), key(name));
-    let mut parts = pattern.split('*');
-    let Some(first) = parts.next() else { return false };
-    let Some(mut rest) = name.strip_prefix(first) else { return false };
-    let parts: Vec<&str> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
-    for part in middle {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
+}
+
+/// Whether a pattern covers a name, but for ASCII case: both are keys, or plain.
+pub(crate) fn covers(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
+    let (mut at, mut place) = (0, 0);
+    // Where the last `*` stands, and how much of the name it has taken so far.
+    let mut star: Option<(usize, usize)> = None;
+    while place < name.len() {
+        match (pattern.get(at), name.get(place)) {
+            (Some(b'*'), _) => {
+                star = Some((at, place));
+                at += 1;
+            }
+            (Some(a), Some(b)) if a.eq_ignore_ascii_case(b) => {
+                at += 1;
+                place += 1;
+            }
+            _ => match star {
+                Some((star_at, taken)) => {
+                    star = Some((star_at, taken + 1));
+                    at = star_at + 1;
+                    place = taken + 1;
+                }
+                None => return false,
+            },
         }
     }
-    rest.ends_with(last)
+    pattern[at..].iter().all(|rest| *rest == b'*')
+}
+
+/// ASCII without spaces is its own key but for case: a walk over a large ledger need fold nothing.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn fold_dash(c: char) -> char {
@@ -64,6 +85,7 @@ mod tests {
         for a in texts {
             for b in texts {
                 assert_eq!(same(a, b), key(a) == key(b), "{a:?} {b:?}");
+                assert_eq!(pattern_covers(a, b), key(a) == key(b), "{a:?} {b:?}");
             }
         }
     }
@@ -76,5 +98,9 @@ mod tests {
         assert!(!pattern_covers("a*b", "a-b-c"));
         assert!(!pattern_covers("ssh", "sshd"));
         assert!(!pattern_covers("ab*ba", "aba"));
+        assert!(pattern_covers("ＳＳＨ＊", "sshd"));
+        assert!(pattern_covers("電子*端末", "電子カルテ端末"));
+        assert!(pattern_covers("a*bc", "abbcbc"));
+        assert!(!pattern_covers("", "a") && pattern_covers("", "") && pattern_covers("**", ""));
     }
 }

@@ -301,3 +301,6 @@ fn same_medium(a: &Medium, b: &Medium) -> bool {
         a.filesystem_uuid.is_none() || b.filesystem_uuid.is_none() || a.filesystem_uuid == b.filesystem_uuid;
     same_model && a.serial == b.serial && (a.serial.is_some() || same_filesystem)
 }
+
+#[cfg(test)]
+mod tests;

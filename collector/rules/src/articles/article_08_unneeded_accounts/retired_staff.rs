@@ -34,8 +34,9 @@ fn examine(evidence: &Evidence<'_>) -> Result<Assessment, Text> {
     let mut assessment = Assessment::satisfied();
     for account in accounts.value {
         let name = &account.name;
-        let owners = owners(evidence, name);
-        if account.enabled == Some(false) || owners.is_empty() {
+        // Most accounts of a machine are the system's and locked: nobody's ledger is searched for them.
+        let owners = if account.enabled == Some(false) { Vec::new() } else { owners(evidence, name) };
+        if owners.is_empty() {
             assessment.clear(name);
             continue;
         }

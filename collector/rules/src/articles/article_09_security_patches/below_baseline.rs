@@ -59,7 +59,9 @@ fn examine(evidence: &Evidence<'_>) -> Result<Assessment, Text> {
     }
     if !systems.is_empty() {
         let host = evidence.host()?;
-        for row in systems {
+        // The builds of Windows are not about a machine that runs something else.
+        let another = host.value.os_id.as_deref().is_some_and(|os_id| !normal::same(os_id, "windows"));
+        for row in systems.into_iter().filter(|_| !another) {
             match host.value.os_build.as_deref() {
                 Some(version) => {
                     let observed_at = host.observed_at;

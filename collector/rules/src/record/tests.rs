@@ -1,0 +1,110 @@
+//! Folding: inventories replace, media add up, and what one look cannot date keeps its first day.
+
+use super::*;
+use daicho_proto::facts::MediumEvent;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn stick(first_seen: Option<&str>) -> Medium {
+    Medium {
+        vendor_id: Some("0781".to_owned()),
+        product_id: Some("5581".to_owned()),
+        serial: Some("AA01".to_owned()),
+        first_seen: first_seen.map(at),
+        ..Medium::default()
+    }
+}
+
+fn inventory(record: &mut EndpointRecord, media: Vec<Medium>, observed_at: &str) {
+    record.take(Fact::Media(Look::complete(media)), at(observed_at), None);
+}
+
+fn event(record: &mut EndpointRecord, action: MediumAction, medium: Medium, observed_at: &str) {
+    record.take(Fact::MediumEvent(MediumEvent { action, medium }), at(observed_at), None);
+}
+
+#[test]
+fn one_connection_that_is_told_three_times_is_one_use() {
+    let mut record = EndpointRecord::default();
+    event(&mut record, MediumAction::Arrived, stick(None), "2026-11-22T00:00:00.2Z");
+    event(&mut record, MediumAction::Mounted, stick(None), "2026-11-22T00:00:02Z");
+    inventory(&mut record, vec![stick(Some("2026-11-22T00:00:01Z"))], "2026-11-22T06:00:00Z");
+    assert_eq!(record.sightings.len(), 1);
+    assert_eq!((record.sightings[0].uses, record.sightings[0].present), (1, true));
+}
+
+#[test]
+fn a_stick_that_stays_in_is_one_use_look_after_look() {
+    let mut record = EndpointRecord::default();
+    for hour in 0..5 {
+        inventory(&mut record, vec![stick(None)], &format!("2026-11-22T0{hour}:00:00Z"));
+    }
+    assert_eq!(record.sightings[0].uses, 1);
+    inventory(&mut record, vec![], "2026-11-22T06:00:00Z");
+    assert!(!record.sightings[0].present);
+    inventory(&mut record, vec![stick(None)], "2026-11-22T07:00:00Z");
+    assert_eq!(record.sightings[0].uses, 2);
+}
+
+#[test]
+fn each_connection_is_kept_however_many_are_folded_at_once() {
+    let mut record = EndpointRecord::default();
+    for day in 1..=3 {
+        event(&mut record, MediumAction::Arrived, stick(None), &format!("2026-11-0{day}T00:00:00Z"));
+        event(&mut record, MediumAction::Left, stick(None), &format!("2026-11-0{day}T01:00:00Z"));
+    }
+    let sighting = &record.sightings[0];
+    assert_eq!((sighting.uses, sighting.connections.len(), sighting.present), (3, 3, false));
+    assert_eq!(
+        (sighting.first_at, sighting.attached_at),
+        (at("2026-11-01T00:00:00Z"), at("2026-11-03T00:00:00Z"))
+    );
+}
+
+#[test]
+fn connections_have_a_limit_and_what_was_forgotten_is_no_new_use() {
+    let mut record = EndpointRecord::default();
+    let day =
+        |number: usize| at("2026-01-01T00:00:00Z") + jiff::SignedDuration::from_hours(24 * number as i64);
+    for number in 0..CONNECTIONS_MAX + 10 {
+        let fact = Fact::MediumEvent(MediumEvent { action: MediumAction::Arrived, medium: stick(None) });
+        record.take(fact, day(number), None);
+    }
+    let uses = record.sightings[0].uses;
+    assert_eq!(
+        (record.sightings[0].connections.len(), uses),
+        (CONNECTIONS_MAX, (CONNECTIONS_MAX + 10) as u64)
+    );
+    let old = Medium { seen: MediumSeen::Record, last_seen: Some(day(0)), ..stick(None) };
+    record.take(Fact::Media(Look::complete(vec![old])), day(100), None);
+    assert_eq!(record.sightings[0].uses, uses);
+    assert_eq!(record.sightings[0].first_at, day(0));
+}
+
+#[test]
+fn a_newer_offer_does_not_start_the_grace_again_and_an_installed_update_ends_it() {
+    let mut record = EndpointRecord::default();
+    let mut see = |installed: &str, available: &str, observed_at: &str, complete: bool| {
+        let update = Update {
+            manager: "dpkg".to_owned(),
+            name: "openssl".to_owned(),
+            installed_version: Some(installed.to_owned()),
+            available_version: Some(available.to_owned()),
+            security: Some(true),
+            origin: None,
+        };
+        let pending = if available.is_empty() { vec![] } else { vec![update] };
+        let problems = if complete { vec![] } else { vec!["one list is cut off".to_owned()] };
+        let look = Look::Seen { value: Updates { as_of: None, pending }, problems };
+        record.take(Fact::Updates(look), at(observed_at), None);
+        record.since.security_updates.values().copied().collect::<Vec<_>>()
+    };
+    let first = at("2026-10-01T00:00:00Z");
+    assert_eq!(see("1", "2", "2026-10-01T00:00:00Z", true), [first]);
+    assert_eq!(see("1", "3", "2026-10-09T00:00:00Z", true), [first]);
+    assert_eq!(see("1", "", "2026-10-10T00:00:00Z", false), [first], "an incomplete look forgets nothing");
+    assert_eq!(see("2", "3", "2026-10-11T00:00:00Z", true), [at("2026-10-11T00:00:00Z")]);
+    assert!(see("3", "", "2026-10-12T00:00:00Z", true).is_empty());
+}
