@@ -276,7 +276,8 @@ pub fn read(data: &Path, running: bool) -> Result<Status, Text> {
 pub fn table(status: &Status, language: Language) -> String {
     let pick = |ja: &str, en: &str| language.pick(ja, en).to_owned();
     let unknown = || pick("なし", "none");
-    let time = |at: Option<Timestamp>| at.map_or_else(unknown, |at| at.to_string());
+    let second = |at: Timestamp| at.round(jiff::Unit::Second).unwrap_or(at).to_string();
+    let time = |at: Option<Timestamp>| at.map_or_else(unknown, second);
     let report = &status.report;
     let yes = |is: bool| if is { pick("はい", "yes") } else { pick("いいえ", "no") };
     let waiting = report.waiting;
@@ -303,7 +304,7 @@ pub fn table(status: &Status, language: Language) -> String {
             "unreadable" => pick("確認できず", "could not be read"),
             _ => pick("対象外", "not supported here"),
         };
-        lines.push((looked.subject.to_string(), format!("{}  {outcome}", looked.at)));
+        lines.push((looked.subject.to_string(), format!("{}  {outcome}", second(looked.at))));
         lines.extend(looked.problems.iter().map(|problem| (String::new(), format!("! {}", escape(problem)))));
     }
     let mut troubles: Vec<&Text> = Vec::new();

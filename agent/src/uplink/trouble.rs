@@ -91,7 +91,9 @@ impl Trouble {
             return Trouble::of_tls(error);
         }
         let metadata = |name: &str| status.metadata().get(name).and_then(|value| value.to_str().ok());
-        let message = escape(status.message());
+        // A status displays its metadata, too; its message and what led to it is what a person needs.
+        let causes = status.source().map(|cause| format!(": {}", chain(cause))).unwrap_or_default();
+        let message = escape(status.message()) + &escape(&causes);
         match status.code() {
             Code::ResourceExhausted => {
                 let asked = metadata("retry-after-ms").and_then(|value| value.parse().ok());
