@@ -8,12 +8,11 @@ use daicho_proto::token::{EnrolmentToken, Fingerprint};
 use daicho_proto::wire::enrolment_client::EnrolmentClient;
 use daicho_proto::wire::{EnrolAnswer, EnrolRequest, RenewRequest};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use tonic::transport::Channel;
 
 use crate::address::Address;
 use crate::identity::Identity;
 use crate::text::Text;
-use crate::uplink::connection::connect;
+use crate::uplink::connection::{Connection, connect};
 use crate::uplink::trouble::Trouble;
 
 mod verifier;
@@ -67,7 +66,7 @@ pub async fn enrol(invitation: &Invitation, host: Option<&Host>) -> Result<Ident
     let Invitation { collector, token } = invitation;
     let told = |trouble: Trouble| tell(&trouble, collector);
     let tls = verifier::trusting_only(token.root).map_err(|error| told(Trouble::Tls(error.to_string())))?;
-    let channel = connect(collector, Arc::new(tls)).await.map_err(told)?;
+    let connection = connect(collector, Arc::new(tls)).await.map_err(told)?;
     let (key, certificate_request) = new_key().map_err(|error| told(Trouble::Failed(error.to_string())))?;
     let request = EnrolRequest {
         token: token.to_string(),
@@ -77,8 +76,8 @@ pub async fn enrol(invitation: &Invitation, host: Option<&Host>) -> Result<Ident
         hardware_uuid: host.and_then(|host| host.hardware_uuid.clone()),
         machine_id: host.and_then(|host| host.machine_id.clone()),
     };
-    let answer = EnrolmentClient::new(channel).enrol(request).await;
-    let answer = answer.map_err(|status| told(Trouble::of_status(&status)))?.into_inner();
+    let answer = EnrolmentClient::new(connection.channel.clone()).enrol(request).await;
+    let answer = answer.map_err(|status| told(connection.trouble(&status)))?.into_inner();
     let identity = accept(answer, collector.clone(), key).map_err(|what| told(Trouble::Failed(what)))?;
     if !identity.roots.iter().any(|root| fingerprint(root) == token.root) {
         return Err(told(Trouble::WrongAuthority));
@@ -87,10 +86,11 @@ pub async fn enrol(invitation: &Invitation, host: Option<&Host>) -> Result<Ident
 }
 
 /// The next certificate for a new key, over a connection that shows the present one.
-pub async fn renew(channel: Channel, present: &Identity) -> Result<Identity, Trouble> {
+pub async fn renew(connection: &Connection, present: &Identity) -> Result<Identity, Trouble> {
     let (key, certificate_request) = new_key().map_err(|error| Trouble::Failed(error.to_string()))?;
-    let answer = EnrolmentClient::new(channel).renew(RenewRequest { certificate_request }).await;
-    let answer = answer.map_err(|status| Trouble::of_status(&status))?.into_inner();
+    let answer =
+        EnrolmentClient::new(connection.channel.clone()).renew(RenewRequest { certificate_request }).await;
+    let answer = answer.map_err(|status| connection.trouble(&status))?.into_inner();
     let next = accept(answer, present.collector.clone(), key).map_err(Trouble::Failed)?;
     if next.endpoint != present.endpoint {
         return Err(Trouble::Failed(format!("the new certificate is for {}", next.endpoint)));

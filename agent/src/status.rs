@@ -112,6 +112,11 @@ impl Health {
         Health { path: file(data), inner: Mutex::new((status, true)), changed: Notify::new() }
     }
 
+    /// How it is now.
+    pub fn status(&self) -> Status {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
     /// The collector answered.
     pub fn reached(&self, now: Timestamp) {
         self.change(|status| {

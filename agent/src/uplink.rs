@@ -21,6 +21,7 @@ use crate::spool::{Settled, Spool, SpoolError};
 use crate::status::Health;
 use crate::text::chain;
 use backoff::Backoff;
+use connection::Connection;
 use trouble::Trouble;
 
 pub mod backoff;
@@ -119,9 +120,9 @@ impl Uplink {
         let result = async {
             let own_expired = clock::now() > self.identity.life.until;
             let tls = self.identity.tls().map_err(|error| Trouble::Tls(error.to_string()))?;
-            let channel = connection::connect(&self.collector, Arc::new(tls)).await?;
-            let mut client = IntakeClient::new(channel.clone());
-            let asked = self.report(&mut client, None).await;
+            let connection = connection::connect(&self.collector, Arc::new(tls)).await?;
+            let mut client = IntakeClient::new(connection.channel.clone());
+            let asked = self.report(&connection, &mut client, None).await;
             // The collector's word counts; only when it says no do we know why.
             asked.map_err(|left| match left {
                 Left::Trouble(Trouble::Refused { .. } | Trouble::CertificateRefused(_)) if own_expired => {
@@ -135,18 +136,18 @@ impl Uplink {
                 backoff.reset();
                 if self.identity.life.is_to_be_renewed(clock::now()) && Instant::now() >= *renewal_due {
                     *renewal_due = Instant::now() + RENEWAL_RETRY_AFTER;
-                    if let Some(identity) = self.renew(channel.clone()).await {
+                    if let Some(identity) = self.renew(&connection).await {
                         return Ok(Left::Renewed(Box::new(identity)));
                     }
                 }
                 let filled = self.keeper.filled.notified();
-                if self.report(&mut client, Some(())).await? {
+                if self.report(&connection, &mut client, Some(())).await? {
                     silent_since = Instant::now();
                     continue;
                 }
                 let due = silent_since + SIGN_OF_LIFE_EVERY;
                 if timeout_at(due, filled).await.is_err() {
-                    self.report(&mut client, None).await?;
+                    self.report(&connection, &mut client, None).await?;
                     silent_since = Instant::now();
                 }
             }
@@ -155,7 +156,12 @@ impl Uplink {
     }
 
     /// Sends the next batch, or an empty report. Answers whether there was anything to send.
-    async fn report(&self, client: &mut IntakeClient<Channel>, batch: Option<()>) -> Result<bool, Left> {
+    async fn report(
+        &self,
+        connection: &Connection,
+        client: &mut IntakeClient<Channel>,
+        batch: Option<()>,
+    ) -> Result<bool, Left> {
         let Some(spool) = self.keeper.spool() else {
             return Err(Left::Trouble(Trouble::Failed("its own spool cannot be opened".to_owned())));
         };
@@ -175,7 +181,7 @@ impl Uplink {
             agent_time_us: to_wire(now),
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let answer = client.report(request).await.map_err(|status| Trouble::of_status(&status))?.into_inner();
+        let answer = client.report(request).await.map_err(|status| connection.trouble(&status))?.into_inner();
         self.health.reached(clock::now());
         let (durable_to, fresh) = (answer.durable_to, (self.incarnation)());
         match on_disk(&spool, move |spool| spool.settle(durable_to, fresh, now)).await? {
@@ -197,9 +203,10 @@ impl Uplink {
         Ok(!empty)
     }
 
-    async fn renew(&self, channel: Channel) -> Option<Identity> {
-        let renewed =
-            enrolment::renew(channel, &self.identity).await.map_err(|trouble| trouble.text(&self.collector));
+    async fn renew(&self, connection: &Connection) -> Option<Identity> {
+        let renewed = enrolment::renew(connection, &self.identity)
+            .await
+            .map_err(|trouble| trouble.text(&self.collector));
         let written = renewed.and_then(|identity| {
             identity.write(&self.data).map_err(|error| error.text())?;
             Ok(identity)
@@ -223,3 +230,6 @@ async fn on_disk<T: Send + 'static>(
         .await
         .unwrap_or_else(|error| Err(SpoolError::Damaged(chain(&error))))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,18 @@
 //! One connection to the collector: TCP, TLS 1.3, HTTP/2. It is never mended, only replaced.
 
 use std::io;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
@@ -30,21 +35,41 @@ const KEEPALIVE_TIME_MAX: Duration = Duration::from_secs(20);
 /// HTTP/2 window: answers are a few bytes, so the default megabytes would be spent for nothing.
 const WINDOW_BYTES: u32 = 65_535;
 
-/// Connects. The channel does not reconnect by itself: whoever holds it starts over, with a question first.
-pub async fn connect(address: &Address, tls: Arc<rustls::ClientConfig>) -> Result<Channel, Trouble> {
+/// A connection. Its channel does not reconnect by itself: whoever holds it starts over, with a question first.
+pub struct Connection {
+    /// Where requests go.
+    pub channel: Channel,
+    broken: Broken,
+}
+
+/// Why the connection broke, as TLS told it: in TLS 1.3 the collector's word about our certificate comes after the
+/// handshake, and HTTP/2 above keeps only its text.
+type Broken = Arc<Mutex<Option<Trouble>>>;
+
+impl Connection {
+    /// What a failed request means.
+    pub fn trouble(&self, status: &Status) -> Trouble {
+        let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        broken.unwrap_or_else(|| Trouble::of_status(status))
+    }
+}
+
+/// Connects.
+pub async fn connect(address: &Address, tls: Arc<rustls::ClientConfig>) -> Result<Connection, Trouble> {
     let slow = |_| Trouble::Unreachable(format!("no answer within {} s", CONNECT_TIME_MAX.as_secs()));
     timeout(CONNECT_TIME_MAX, connect_now(address, tls)).await.map_err(slow)?
 }
 
-async fn connect_now(address: &Address, tls: Arc<rustls::ClientConfig>) -> Result<Channel, Trouble> {
+async fn connect_now(address: &Address, tls: Arc<rustls::ClientConfig>) -> Result<Connection, Trouble> {
     let unreachable = |error: io::Error| Trouble::Unreachable(error.to_string());
     let tcp = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(unreachable)?;
     tcp.set_nodelay(true).map_err(unreachable)?;
     let stream = TlsConnector::from(tls)
         .connect(address.server_name(), tcp)
         .await
-        .map_err(|error| Trouble::of_handshake(&error))?;
-    let mut stream = Some(TokioIo::new(stream));
+        .map_err(|error| Trouble::of_connection(&error))?;
+    let broken = Broken::default();
+    let mut stream = Some(TokioIo::new(Told { stream, broken: broken.clone() }));
     let once = service_fn(move |_: Uri| {
         let stream = stream.take().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected));
         async move { stream }
@@ -58,5 +83,60 @@ async fn connect_now(address: &Address, tls: Arc<rustls::ClientConfig>) -> Resul
         .keep_alive_while_idle(true)
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES);
-    endpoint.connect_with_connector(once).await.map_err(|error| Trouble::of_transport(&error))
+    let channel = endpoint
+        .connect_with_connector(once)
+        .await
+        .map_err(|error| Trouble::Unreachable(crate::text::chain(&error)))?;
+    Ok(Connection { channel, broken })
+}
+
+/// A TLS stream that remembers why it broke.
+struct Told {
+    stream: TlsStream<TcpStream>,
+    broken: Broken,
+}
+
+impl AsyncRead for Told {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if let Poll::Ready(Err(error)) = &read {
+            let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+            broken.get_or_insert_with(|| Trouble::of_connection(error));
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Told {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
 }

@@ -44,8 +44,8 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// What a failed TLS handshake means. `io::Error` is what tokio-rustls gives.
-    pub fn of_handshake(error: &io::Error) -> Self {
+    /// What an error of a TLS connection means, during the handshake or later. `io::Error` is what tokio-rustls gives.
+    pub fn of_connection(error: &io::Error) -> Self {
         tls_error(error).map_or_else(|| Trouble::Unreachable(chain(error)), Trouble::of_tls)
     }
 
@@ -80,20 +80,14 @@ impl Trouble {
         }
     }
 
-    /// What a broken channel means.
-    pub fn of_transport(error: &tonic::transport::Error) -> Self {
-        tls_error(error).map_or_else(|| Trouble::Unreachable(chain(error)), Trouble::of_tls)
-    }
-
     /// What a gRPC status means.
     pub fn of_status(status: &Status) -> Self {
-        if let Some(error) = tls_error(status) {
-            return Trouble::of_tls(error);
-        }
         let metadata = |name: &str| status.metadata().get(name).and_then(|value| value.to_str().ok());
-        // A status displays its metadata, too; its message and what led to it is what a person needs.
-        let causes = status.source().map(|cause| format!(": {}", chain(cause))).unwrap_or_default();
-        let message = escape(status.message()) + &escape(&causes);
+        // Only a status that was made on this side has a cause: the connection broke, or took too long.
+        if let Some(cause) = status.source() {
+            return Trouble::Unreachable(escape(&chain(cause)));
+        }
+        let message = escape(status.message());
         match status.code() {
             Code::ResourceExhausted => {
                 let asked = metadata("retry-after-ms").and_then(|value| value.parse().ok());
@@ -233,11 +227,11 @@ mod tests {
         let alert = rustls::Error::AlertReceived(AlertDescription::CertificateExpired);
         let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, alert));
         assert_eq!(
-            Trouble::of_handshake(&wrapped),
+            Trouble::of_connection(&wrapped),
             Trouble::CertificateRefused("CertificateExpired".to_owned())
         );
         let lost = io::Error::from(io::ErrorKind::ConnectionReset);
-        assert!(matches!(Trouble::of_handshake(&lost), Trouble::Unreachable(_)));
+        assert!(matches!(Trouble::of_connection(&lost), Trouble::Unreachable(_)));
     }
 
     #[test]
