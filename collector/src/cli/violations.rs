@@ -19,6 +19,7 @@ mod since;
 #[cfg(test)]
 mod tests;
 
+pub(super) use one::proof_in_words;
 pub use one::{OneArguments, run_one};
 
 /// Lists where the machines differ from the ledger, and what could not be told.
@@ -241,7 +242,7 @@ fn as_csv(answer: &Answer, context: &Context) -> Table {
         context.say("最終確認", "last seen"),
     ]);
     for violation in &answer.violations {
-        let evidence = violation.evidence.iter().map(one::proof_in_words).collect::<Vec<_>>();
+        let evidence = violation.evidence.iter().map(proof_in_words).collect::<Vec<_>>();
         table.row(vec![
             short_key(&violation.key),
             violation.key.clone(),

@@ -128,7 +128,7 @@ fn source(proof: &Proof) -> String {
 }
 
 /// One piece of evidence in one line.
-pub(super) fn proof_in_words(proof: &Proof) -> String {
+pub(in crate::cli) fn proof_in_words(proof: &Proof) -> String {
     let source = source(proof);
     let source = if source.is_empty() { String::new() } else { format!(" ({source})") };
     format!("{}.{}={}{source}", proof.fact, proof.field, proof.value)
