@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::shelves::OperatorRow;
 use crate::store::Batch;
 
+pub mod backup;
 pub mod control;
 mod revoke;
 
@@ -56,6 +57,11 @@ pub enum Order {
         /// Why, for whoever asks later.
         reason: String,
     },
+    /// A copy of everything, while the collector works.
+    Backup {
+        /// An absolute path that is not there yet.
+        to: PathBuf,
+    },
 }
 
 /// What became of an order.
@@ -78,6 +84,13 @@ pub enum Done {
     Revoked {
         /// In words for people.
         who: String,
+    },
+    /// The backup is whole.
+    BackedUp {
+        /// Where.
+        to: PathBuf,
+        /// How many entries of the store it holds.
+        entries: u64,
     },
 }
 
@@ -127,6 +140,7 @@ pub async fn carry_out(house: &House, order: Order) -> Result<Done, OrderError> 
         Order::Token { valid_for_seconds, device } => make_token(house, valid_for_seconds, device).await,
         Order::Operator { name } => make_operator(house, &name, house.config.listen.port()).await,
         Order::Revoke { who, reason } => revoke::revoke(house, &who, &reason).await,
+        Order::Backup { to } => backup::back_up(house, &to).await,
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use daicho_collector::admin::{self, Done, House, Order, control};
 use daicho_collector::authority::{self, init};
 use daicho_collector::cli::output::{Lang, language};
@@ -36,7 +36,8 @@ const EXAMPLES: &str = "Examples:
   daicho-collector serve --data /var/lib/daicho-collector
   daicho-collector token --valid-for 2h --device SV-01
   daicho-collector operator suzuki
-  daicho-collector revoke SV-01 --reason \"stolen\"";
+  daicho-collector revoke SV-01 --reason \"stolen\"
+  daicho-collector backup /backup/daicho-2026-11-22";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -73,6 +74,25 @@ enum Command {
         #[arg(long)]
         reason: String,
     },
+    /// Copy everything, also while the collector works. The copy holds keys: keep it safe.
+    Backup {
+        /// A folder that is not there yet and in which the collector may write.
+        to: PathBuf,
+    },
+    /// Put a backup into the data folder, which is empty.
+    Restore {
+        /// The folder that `backup` wrote.
+        from: PathBuf,
+    },
+    /// Print the manual page.
+    #[command(hide = true)]
+    Man,
+    /// Print the completions for a shell.
+    #[command(hide = true)]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 fn main() -> ExitCode {
@@ -90,20 +110,51 @@ fn run(arguments: &Arguments) -> Result<()> {
     let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-    let say = |text: Text| println!("{}", text.in_language(language(arguments.lang, locale.as_deref())));
+    let spoken = language(arguments.lang, locale.as_deref());
+    let say = |text: Text| println!("{}", text.in_language(spoken));
+    let hint = |text: Text| eprintln!("{}", text.in_language(spoken));
     let data = arguments.data.as_path();
     if let Command::Init { names, operator } = &arguments.command {
         return make(data, names, operator, &say);
     }
+    match &arguments.command {
+        Command::Restore { from } => {
+            let entries = admin::backup::restore(from, data)?;
+            say(Text::new(
+                format!(
+                    "バックアップから復元しました: {entries} 件。`daicho-collector serve` で動かしてください。"
+                ),
+                format!(
+                    "Restored from the backup: {entries} entries. Start it with `daicho-collector serve`."
+                ),
+            ));
+            return Ok(());
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Arguments::command()).render(&mut std::io::stdout())?;
+            return Ok(());
+        }
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(*shell, &mut command, "daicho-collector", &mut std::io::stdout());
+            return Ok(());
+        }
+        _ => {}
+    }
     let file = arguments.config.clone().unwrap_or_else(|| data.join(daicho_collector::config::FILE_NAME));
     let config = Config::read(&file, data)?;
     let order = match &arguments.command {
-        Command::Init { .. } | Command::Serve => return work(data, config),
+        Command::Backup { to } => Order::Backup { to: admin::backup::absolute(to) },
         Command::Token { valid_for, device } => {
             Order::Token { valid_for_seconds: *valid_for, device: device.clone() }
         }
         Command::Operator { name } => Order::Operator { name: name.clone() },
         Command::Revoke { who, reason } => Order::Revoke { who: who.clone(), reason: reason.clone() },
+        Command::Init { .. }
+        | Command::Serve
+        | Command::Restore { .. }
+        | Command::Man
+        | Command::Completions { .. } => return work(data, config),
     };
     let done = match control::ask(data, &order)? {
         Some(done) => done,
@@ -112,7 +163,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             admin::carry_out(&house, order).await
         })?,
     };
-    tell(done, &say);
+    tell(done, &say, &hint);
     Ok(())
 }
 
@@ -170,18 +221,28 @@ fn work(data: &Path, config: Config) -> Result<()> {
     })
 }
 
-fn tell(done: Done, say: &dyn Fn(Text)) {
+fn tell(done: Done, say: &dyn Fn(Text), hint: &dyn Fn(Text)) {
     match done {
         // The token alone on standard output: a script takes it from there.
         Done::Token { token, expires_at } => {
             println!("{token}");
             let local =
                 expires_at.to_zoned(daicho_proto::time::japan()).strftime("%Y-%m-%d %H:%M").to_string();
-            eprintln!("一回限り、{local} (日本時間) まで有効 / works once, until {local} (JST)");
+            hint(Text::new(
+                format!("一回限り、{local} (日本時間) まで有効です。"),
+                format!("It works once, until {local} (JST)."),
+            ));
         }
         Done::Operator { folder } => say(Text::new(
             format!("担当者の証明書をつくりました: {}", folder.display()),
             format!("The operator's identity is made: {}", folder.display()),
+        )),
+        Done::BackedUp { to, entries } => say(Text::new(
+            format!(
+                "バックアップしました: {} ({entries} 件)。鍵を含むので、安全に保管してください。",
+                to.display()
+            ),
+            format!("Backed up: {} ({entries} entries). It holds keys: keep it safe.", to.display()),
         )),
         Done::Revoked { who } => say(Text::new(
             format!("失効させました: {who}。次の通信から拒否されます。"),

@@ -387,6 +387,53 @@ fn the_server_certificate_is_made_anew_for_new_names_and_in_time() {
     assert_ne!(second, certificate(&names(&["sv01", "192.0.2.2"]), day(250)));
 }
 
+#[tokio::test]
+async fn a_backup_of_a_running_collector_is_a_collector() {
+    let hall = Hall::open().await;
+    let (agent, mut client) = hall.agent().await;
+    send(&mut client, report(1, 1..=9)).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("copy");
+    carry_out(&hall.running.house, Order::Backup { to: to.clone() }).await.unwrap();
+    send(&mut client, report(1, 10..=12)).await.unwrap();
+    let data = folder.path().join("data");
+    assert!(
+        crate::admin::backup::restore(&to, hall.folder.path()).is_err(),
+        "never into a folder with something in it"
+    );
+    crate::admin::backup::restore(&to, &data).unwrap();
+    let Hall { folder: _, clock, running, root_pem } = hall;
+    running.stop().await;
+    let running = start(&data, config(&data), Arc::clone(&clock) as _).await.unwrap();
+    let hall = Hall { folder, clock, running, root_pem };
+    let mut client = hall.intake(&agent).await;
+    let refused = send(&mut client, report(1, 11..=12)).await.unwrap_err();
+    assert_eq!(refused.metadata().get("expected-sequence").unwrap(), "10", "the backup is of its moment");
+    assert_eq!(send(&mut client, report(1, 8..=12)).await.unwrap(), 12);
+    assert_eq!(hall.log_length(&agent), 12);
+}
+
+#[tokio::test]
+async fn a_broken_backup_changes_nothing() {
+    let hall = Hall::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("copy");
+    carry_out(&hall.running.house, Order::Backup { to: to.clone() }).await.unwrap();
+    let file = to.join("store.backup");
+    let whole = std::fs::read(&file).unwrap();
+    let mut changed = whole.clone();
+    changed[whole.len() / 2] ^= 1;
+    let mut newer = whole.clone();
+    newer[16 + 7] = 2;
+    for (bytes, word) in [(&changed[..], ""), (&whole[..whole.len() - 40], ""), (&newer[..], "form 2")] {
+        std::fs::write(&file, bytes).unwrap();
+        let data = folder.path().join("data");
+        let error = crate::admin::backup::restore(&to, &data).unwrap_err().to_string();
+        assert!(error.contains("nothing was changed") && error.contains(word), "{error}");
+        assert!(!data.exists());
+    }
+}
+
 async fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -414,4 +461,45 @@ async fn figures_and_health_are_told_on_loopback() {
     }
     let health = get(address, "/health").await;
     assert!(health.starts_with("HTTP/1.1 200") && health.contains("\"healthy\":true"), "{health}");
+}
+
+/// How fast reports become durable over mTLS, eight agents at once, a thousand events each time.
+/// `cargo test --release -p daicho-collector --lib -- --ignored --nocapture intake_speed`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement for release builds, not a claim"]
+async fn intake_speed() {
+    const AGENTS: u64 = 8;
+    const REPORTS: u64 = 25;
+    const EVENTS: u64 = 1_000;
+    for sticks in [10, 400] {
+        let hall = Hall::open().await;
+        let mut clients = Vec::new();
+        for _ in 0..AGENTS {
+            clients.push(hall.agent().await.1);
+        }
+        let begun = std::time::Instant::now();
+        let mut agents = JoinSet::new();
+        for mut client in clients {
+            agents.spawn(async move {
+                for batch in 0..REPORTS {
+                    let sequences = batch * EVENTS + 1..=(batch + 1) * EVENTS;
+                    let events =
+                        sequences.map(|sequence| event(sequence, &format!("AA{}", sequence % sticks)));
+                    let observations = events.collect();
+                    let report = ReportRequest { incarnation: 1, observations, ..ReportRequest::default() };
+                    send(&mut client, report).await.unwrap();
+                }
+            });
+        }
+        while agents.join_next().await.transpose().unwrap().is_some() {}
+        let seconds = begun.elapsed().as_secs_f64();
+        let taken = hall.running.house.collector.metrics.observations.get();
+        assert_eq!(taken, AGENTS * REPORTS * EVENTS);
+        let (commits, micros) = hall.running.house.collector.writer.load().commits();
+        println!(
+            "{sticks} sticks: {taken} observations in {seconds:.2} s, {:.0} each second; {commits} commits, {} us each",
+            taken as f64 / seconds,
+            micros / commits.max(1)
+        );
+    }
 }
