@@ -4,6 +4,7 @@
 //! directory's own server: they are not listed, and no problem is made of them, because that would leave every account
 //! rule undetermined for ever on each machine that joined one. What a directory grants through sudo is not seen either.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 
 use super::root::Root;
 use logins::{Lastlog, Layout, Sessions};
-use names::{Entry, Group, Lines};
+use names::{Entry, Group, Lines, Shadow};
 use sudoers::Sudoers;
 
 mod keys;
@@ -60,9 +61,11 @@ pub(super) fn look(root: &Root, now: Timestamp) -> Look<Vec<Account>> {
     let lastlog = LastlogFile::open(root, wtmp_complete, &mut problems);
     let key_patterns = keys::patterns(root);
     let today = standing::day_of(now);
+    let by_name: Option<HashMap<&str, &Shadow>> =
+        shadows.as_ref().map(|all| all.iter().map(|shadow| (shadow.name.as_str(), shadow)).collect());
 
     let account = |entry: Entry| {
-        let shadow = shadows.as_ref().and_then(|all| all.iter().find(|shadow| shadow.name == entry.name));
+        let shadow = by_name.as_ref().and_then(|all| all.get(entry.name.as_str()).copied());
         let password = standing::password(&entry, shadow);
         let opened_by_key = || keys::opens(root, &key_patterns, &entry);
         let enabled = match password.state {

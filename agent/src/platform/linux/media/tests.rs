@@ -212,7 +212,7 @@ fn cards_and_discs_count_when_they_are_in_and_the_machines_own_disks_never() {
         &[("dev", "179:0"), ("size", "9"), ("device/type", "MMC")],
     );
     tree.block("/devices/platform/floppy.0/block/fd0", &[("dev", "2:0"), ("size", "8"), ("removable", "1")]);
-    tree.block("/devices/virtual/block/loop0", &[("dev", "7:0"), ("size", "9")]);
+    tree.block("/devices/virtual/block/loop0", &[("dev", "7:0"), ("size", "9"), ("removable", "1")]);
     assert_eq!(tree.media(), []);
     tree.write("/run/udev/data/b11:0", "E:ID_CDROM_MEDIA=1\nE:ID_FS_LABEL=IMAGES\nE:ID_FS_UUID=2026\n");
     let card = "/devices/platform/mmc_host/mmc1/mmc1:aaaa/block/mmcblk1";
