@@ -1,7 +1,7 @@
 //! The agent on an endpoint.
 
 use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +76,9 @@ enum Command {
     Run {
         #[command(flatten)]
         place: Place,
+        /// Watch the machine whose files lie below this folder, such as the host of a container.
+        #[arg(long, value_name = "DIR")]
+        root: Option<PathBuf>,
         /// For exercises: take the medium events in this file (one JSON object a line) as if they happened now, each
         /// line once, however often the agent is restarted.
         #[arg(long, value_name = "FILE", hide = true)]
@@ -152,18 +155,7 @@ fn main() -> ExitCode {
 fn obey(command: Command, language: Language) -> Result<(), Text> {
     match command {
         Command::Collect { root, format } => {
-            let platform = match &root {
-                None => platform::here(),
-                Some(root) => platform::at_root(root).map_err(|error| {
-                    Text::new(
-                        format!("--root {} を開けません（{error}）", root.display()),
-                        format!(
-                            "cannot open --root {} ({error}); give a folder that can be read",
-                            root.display()
-                        ),
-                    )
-                })?,
-            };
+            let platform = machine(root.as_deref())?;
             let document = collect::collect(platform.as_ref(), clock::now());
             print(&match format {
                 Format::Json => json(&document)?,
@@ -184,12 +176,12 @@ fn obey(command: Command, language: Language) -> Result<(), Text> {
                 Language::English => format!("joined {collector} as endpoint {endpoint}\n"),
             })
         }
-        Command::Run { place, replay_media, replay_interval_ms } => {
+        Command::Run { place, root, replay_media, replay_interval_ms } => {
             let config = place.config()?;
             let interval = Duration::from_millis(replay_interval_ms);
             let drill = replay_media.map(|path| Drill::new(&path, interval)).transpose()?;
             log_to_standard_error(&config);
-            run::run(&config, Arc::from(platform::here()), drill)
+            run::run(&config, Arc::from(machine(root.as_deref())?), drill)
         }
         Command::Status { place, format } => {
             let data = place.config()?.data_folder;
@@ -242,6 +234,19 @@ impl Token {
             )
         })?;
         Ok(text)
+    }
+}
+
+/// This machine, or the one whose files lie below `root`.
+fn machine(root: Option<&Path>) -> Result<Box<dyn platform::Platform>, Text> {
+    match root {
+        None => Ok(platform::here()),
+        Some(root) => platform::at_root(root).map_err(|error| {
+            Text::new(
+                format!("--root {} を開けません（{error}）", root.display()),
+                format!("cannot open --root {} ({error}); give a folder that can be read", root.display()),
+            )
+        }),
     }
 }
 

@@ -24,17 +24,19 @@ mod updates;
 /// A Linux machine, live or as files.
 pub struct Linux {
     root: root::Root,
+    /// Where this process finds the machine's `/`.
+    top: PathBuf,
 }
 
 impl Linux {
     /// This machine.
     pub fn here() -> Self {
-        Linux { root: root::Root::here() }
+        Linux { root: root::Root::here(), top: PathBuf::from("/") }
     }
 
     /// The files below `path`.
     pub fn at_root(path: &Path) -> std::io::Result<Self> {
-        Ok(Linux { root: root::Root::at(path)? })
+        Ok(Linux { root: root::Root::at(path)?, top: path.to_owned() })
     }
 }
 
@@ -83,7 +85,7 @@ impl Platform for Linux {
             (software::WATCHED, Subject::Software),
         ];
         let each = |(paths, subject): (&'static [&'static str], Subject)| {
-            paths.iter().map(move |path| (PathBuf::from(path), subject))
+            paths.iter().map(move |path| (self.top.join(path.trim_start_matches('/')), subject))
         };
         watched.into_iter().flat_map(each).collect()
     }

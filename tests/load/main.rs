@@ -1,0 +1,54 @@
+//! Benchmarks that print numbers beside their budgets: `load collect`, `load intake`. They assert nothing.
+
+use clap::{Parser, Subcommand};
+
+mod collect;
+mod echo;
+mod intake;
+
+#[derive(Parser)]
+#[command(
+    name = "load",
+    about = "Measures the real programs on this machine, over loopback alone, and prints the numbers."
+)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// CPU time and peak memory of one whole look at this machine and at a prepared one.
+    Collect {
+        /// Looks of each machine.
+        #[arg(long, default_value_t = 20)]
+        runs: u32,
+    },
+    /// Observations a second, durable, over mutual TLS, beside a bare echo of the same bytes.
+    Intake {
+        /// Connections, each with an identity of its own.
+        #[arg(long, default_value_t = 8)]
+        connections: usize,
+        /// How long each of the two is loaded.
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+    },
+    /// The bare echo that `intake` compares with.
+    #[command(hide = true)]
+    Echo {
+        /// The collector's data folder, for its certificate.
+        #[arg(long)]
+        data: std::path::PathBuf,
+        /// Where to listen.
+        #[arg(long)]
+        listen: std::net::SocketAddr,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Line::parse().command {
+        Command::Collect { runs } => collect::measure(runs),
+        Command::Intake { connections, seconds } => intake::measure(connections, seconds),
+        Command::Echo { data, listen } => echo::serve(&data, listen),
+    }
+}
