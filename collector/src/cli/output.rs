@@ -242,6 +242,9 @@ fn push_row(text: &mut String, cells: &[String], widths: &[usize]) {
 /// Characters that do not begin a line in Japanese (JIS X 4051).
 const NEVER_FIRST: &str = "、。，．・：；？！）」』】〕］｝ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ,.:;?!)]}";
 
+/// Characters that do not end a line.
+const NEVER_LAST: &str = "（「『【〔［｛([{";
+
 /// `text` in lines of at most `room` columns: broken at spaces, between full-width characters, else anywhere.
 pub fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
@@ -273,7 +276,7 @@ pub fn wrap(text: &str, room: usize) -> Vec<String> {
 fn break_point(line: &[char], next: char) -> Option<usize> {
     let may_break = |before: char, after: char| {
         let between_wide = before.width() == Some(2) || after.width() == Some(2);
-        before == ' ' || (between_wide && !NEVER_FIRST.contains(after))
+        before == ' ' || (between_wide && !NEVER_FIRST.contains(after) && !NEVER_LAST.contains(before))
     };
     if line.last().is_some_and(|last| may_break(*last, next)) {
         return None;

@@ -122,13 +122,13 @@ fn as_text(answer: w::DeviceAnswer, looks: &[Vec<Observation>], context: &Contex
     let mut line = |label: &str, value: &str| text.push_str(&format!("{label}  {}\n", escape(value)));
     let row = device.ledger_row.as_deref().unwrap_or_default();
     line(
-        context.say("台帳      ", "ledger    "),
+        context.say("台帳        ", "ledger"),
         &format!("{} {} {row}", standing(&device, context), kind(&device, context)),
     );
     let place = [&device.department, &device.location, &device.group];
     let place: Vec<&str> = place.into_iter().flatten().map(String::as_str).collect();
     if !place.is_empty() {
-        line(context.say("部署・場所", "place     "), &place.join(" "));
+        line(context.say("部署・場所  ", "place "), &place.join(" "));
     }
     let now = context.clock.now();
     for endpoint in &device.endpoints {
@@ -136,16 +136,16 @@ fn as_text(answer: w::DeviceAnswer, looks: &[Vec<Observation>], context: &Contex
             || context.say("まだ報告がありません", "no report yet").to_owned(),
             |at| format!("{} ({})", words::time(from_wire(at)), words::age(context, from_wire(at), now)),
         );
-        let version = endpoint.agent_version.as_deref().unwrap_or("?");
+        let version = endpoint.agent_version.as_deref().unwrap_or(context.say("不明", "unknown"));
         let (ja, en) = (
             format!("{} {} 版 {version} 最終報告 {heard}", endpoint.hostname, endpoint.id),
             format!("{} {} version {version}, last report {heard}", endpoint.hostname, endpoint.id),
         );
-        line(context.say("エージェント", "agent     "), context.say(&ja, &en));
+        line(context.say("エージェント", "agent "), context.say(&ja, &en));
     }
     if device.endpoints.is_empty() {
         line(
-            context.say("エージェント", "agent     "),
+            context.say("エージェント", "agent "),
             context.say("なし: この機器の状態はわかりません", "none: the state of this device is not known"),
         );
     }
@@ -155,7 +155,7 @@ fn as_text(answer: w::DeviceAnswer, looks: &[Vec<Observation>], context: &Contex
             format!("{since} から {until} までの観測 {} 件が失われました: {}", gap.lost, gap.reason),
             format!("{} observations from {since} to {until} were lost: {}", gap.lost, gap.reason),
         );
-        line(context.say("欠落      ", "gap       "), context.say(&ja, &en));
+        line(context.say("欠落        ", "gap   "), context.say(&ja, &en));
     }
     let mut section = |title: &str, table: &Table, empty: &str| {
         text.push_str(&format!("\n{}\n", bold(title)));
