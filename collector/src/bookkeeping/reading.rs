@@ -48,6 +48,8 @@ pub struct Reading {
 /// Grids with their meaning, and without passwords: all that leaves the machine on which a ledger is read.
 #[derive(Clone, Debug, Default)]
 pub struct Opened {
+    /// The names of all files.
+    pub files: Vec<String>,
     /// The grids of our sheets.
     pub grids: Vec<Grid>,
     /// See [`Reading::unread`].
@@ -62,7 +64,8 @@ pub struct Opened {
 
 /// Opens files: decodes them, finds our sheets, and empties every column of passwords.
 pub fn open(files: &[RawFile], mapping: &Mapping) -> Opened {
-    let mut opened = Opened::default();
+    let mut opened =
+        Opened { files: files.iter().map(|file| file.name.clone()).collect(), ..Opened::default() };
     if files.len() > FILES_MAX {
         let expected =
             Text::new(format!("{FILES_MAX} 個以内のファイル"), format!("at most {FILES_MAX} files"));
@@ -140,8 +143,8 @@ pub fn interpret(opened: Opened, mapping: &Mapping, known: &Known) -> Reading {
     reading.missing =
         SHEETS.iter().map(|plan| plan.name).filter(|name| !found_sheets.contains(name)).collect();
     if reading.missing.contains(&"devices") && reading.faults.0.is_empty() {
-        let workbook = opened.grids.iter().find(|grid| grid.sheet.is_some());
-        let file = workbook.map_or_else(|| "devices.csv".to_owned(), |grid| grid.file.clone());
+        let workbook = opened.files.iter().find(|file| is_workbook(file));
+        let file = workbook.cloned().unwrap_or_else(|| "devices.csv".to_owned());
         reading.faults.add(Fault {
             sheet: Some("devices".to_owned()),
             expected: Text::new(

@@ -112,9 +112,10 @@ pub fn submission(wire: w::LedgerImportRequest) -> Result<Submission, Text> {
             )
         })?,
     };
-    let grids = wire.grids.into_iter().map(grid_from_wire).collect();
+    let grids: Vec<Grid> = wire.grids.into_iter().map(grid_from_wire).collect();
+    let files = grids.iter().map(|grid| grid.file.clone()).collect();
     Ok(Submission {
-        opened: Opened { grids, ..Opened::default() },
+        opened: Opened { files, grids, ..Opened::default() },
         mapping,
         source: wire.source,
         note: wire.note.filter(|note| !note.trim().is_empty()),

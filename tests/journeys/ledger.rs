@@ -1,0 +1,109 @@
+//! The department's ledger, from the template to its third version, against a real collector over real TLS.
+
+use std::fs;
+
+use daicho_tests::programs::expect;
+use daicho_tests::site::Site;
+
+/// Text of an error as a person sees it.
+fn complaint(output: &std::process::Output) -> String {
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_ledger_is_made_checked_imported_compared_and_exported() {
+    let site = Site::start("");
+    let work = site.folder("work");
+    let path = |name: &str| work.join(name).to_str().expect("a temporary path is text").to_owned();
+
+    // From the template on.
+    let ours = path("ours");
+    expect(&site.daicho(&["ledger", "template", &ours, "--lang", "ja"]), 0);
+    let again = complaint(&site.daicho(&["ledger", "template", &ours]));
+    assert!(again.contains("holds files already"), "{again}");
+    let devices = fs::read_to_string(work.join("ours/devices.csv")).expect("the template");
+    let heading = devices.lines().next().expect("a heading").to_owned();
+    assert!(heading.contains("機器ID,ホスト名,種別,製造番号"), "{heading}");
+    let write = |rows: &str| {
+        fs::write(work.join("ours/devices.csv"), format!("{heading}\r\n{rows}")).expect("written");
+    };
+
+    // A fault is told with its place, and nothing is imported.
+    write("SV-01,db,冷蔵庫,0012\r\n");
+    let refused = site.daicho(&["ledger", "import", &ours]);
+    assert!(complaint(&refused).contains("Nothing was changed"));
+    assert!(String::from_utf8_lossy(&refused.stdout).contains("devices.csv:2"));
+    let versions = site.daicho_json(&["ledger", "versions"]);
+    assert_eq!(versions["versions"].as_array().map(Vec::len), Some(0));
+
+    // Imported, by whom the certificate says.
+    write("SV-01,db,サーバ,0012\r\nPC-01,ward-1,端末,=1+1\r\n");
+    expect(&site.daicho(&["ledger", "check", &ours]), 0);
+    expect(&site.daicho(&["ledger", "diff", &ours]), 1);
+    let told = expect(&site.daicho(&["ledger", "import", &ours, "--note", "初版"]), 0);
+    assert!(told.contains("Imported as version 1"), "{told}");
+    expect(&site.daicho(&["ledger", "diff", &ours]), 0);
+    let told = expect(&site.daicho(&["ledger", "import", &ours]), 0);
+    assert!(told.contains("what version 1 holds already"), "{told}");
+
+    // Out and in again: nothing changed, in each form.
+    for name in ["out", "out.xlsx"] {
+        expect(&site.daicho(&["ledger", "export", &path(name)]), 0);
+        expect(&site.daicho(&["ledger", "diff", &path(name)]), 0);
+    }
+    let exported = fs::read_to_string(work.join("out/devices.csv")).expect("the export");
+    assert!(exported.contains("0012") && exported.contains(",'=1+1,"), "{exported}");
+
+    // A second version; the first stays.
+    write("SV-01,db,サーバ,0012\r\n");
+    expect(&site.daicho(&["ledger", "import", &ours]), 0);
+    expect(&site.daicho(&["ledger", "export", "--version", "1", &path("old.json")]), 0);
+    let old: serde_json::Value =
+        serde_json::from_slice(&fs::read(work.join("old.json")).expect("the export")).expect("JSON");
+    assert_eq!((old["version"].as_u64(), old["devices"].as_array().map(Vec::len)), (Some(1), Some(2)));
+    let versions = site.daicho_json(&["ledger", "versions"]);
+    let by: Vec<_> =
+        versions["versions"].as_array().expect("a list").iter().map(|row| &row["imported_by"]).collect();
+    assert_eq!(by, ["suzuki", "suzuki"]);
+    assert_eq!(versions["versions"][0]["note"], "初版");
+    let missing = complaint(&site.daicho(&["ledger", "export", "--version", "9", &path("none")]));
+    assert!(missing.contains("no version 9"), "{missing}");
+    let nobody = complaint(&site.daicho(&["ledger", "propose", "--device", "SV-77", &path("drafts")]));
+    assert!(nobody.contains("SV-77"), "{nobody}");
+}
+
+#[test]
+fn a_password_reaches_neither_the_collector_nor_anybody_s_screen() {
+    let mut site = Site::start("");
+    let ours = site.folder("ours");
+    let rows = "機器ID,管理者パスワード\nSV-01,correct-horse-battery\nSV-02,correct-horse-battery\n";
+    fs::write(ours.join("devices.csv"), rows).expect("written");
+    let ours = ours.to_str().expect("a temporary path is text").to_owned();
+    let read = site.daicho(&["ledger", "read", &ours, "--format", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&expect(&read, 0)).expect("JSON");
+    assert_eq!(answer["passwords"]["column"], "管理者パスワード");
+    assert_eq!(answer["passwords"]["equal_groups"], serde_json::json!([2]));
+    let imported = site.daicho(&["ledger", "import", &ours]);
+    for output in [&read, &imported] {
+        let all = [output.stdout.as_slice(), &output.stderr].concat();
+        assert!(!String::from_utf8_lossy(&all).contains("correct-horse"));
+    }
+    assert!(expect(&imported, 0).contains("holds passwords"));
+    site.stop_collector();
+    let mut folders = vec![site.data()];
+    let mut bytes = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("the collector's folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let content = fs::read(&path).expect("a file of the collector");
+                bytes += content.len();
+                assert!(!content.windows(13).any(|window| window == b"correct-horse"), "{}", path.display());
+            }
+        }
+    }
+    assert!(bytes > 0);
+}
