@@ -4,6 +4,7 @@
 //! a syslog server) has a cursor of its own over the notices, so that a dead mail server holds up no syslog line.
 //! `routing.rs` decides what goes to whom and when, `wording.rs` says it, `channels/` carries it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,9 @@ pub use outbox::{Delivery, Outcome, Sending, Told};
 
 /// How often notices that everybody has are dropped.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
+
+/// The pause after a mistake of ours, so that it does not become a busy loop.
+const STUMBLE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Everyone who is told, ready to be told.
 pub struct Outbox {
@@ -85,10 +89,12 @@ pub async fn run(collector: Arc<Collector>, outbox: Arc<Outbox>, stop: impl Futu
     let (news, _) = watch::channel(());
     let (stopping, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    for recipient in &outbox.recipients {
+    let begin = |tasks: &mut JoinSet<()>, recipient: &Arc<Recipient>| {
         let teller = outbox::Teller::new(collector.clone(), outbox.clone(), recipient.clone());
-        tasks.spawn(teller.run(news.subscribe(), stopped.clone()));
-    }
+        tasks.spawn(teller.run(news.subscribe(), stopped.clone())).id()
+    };
+    let mut running: HashMap<tokio::task::Id, Arc<Recipient>> =
+        outbox.recipients.iter().map(|recipient| (begin(&mut tasks, recipient), recipient.clone())).collect();
     info!(recipients = outbox.recipients.len(), "Alerts started.");
     let mut stop = std::pin::pin!(stop);
     let mut tidying = tokio::time::interval(TIDY_EVERY);
@@ -96,6 +102,15 @@ pub async fn run(collector: Arc<Collector>, outbox: Arc<Outbox>, stop: impl Futu
         tokio::select! {
             () = &mut stop => break,
             () = collector.outbox_filled.notified() => news.send_replace(()),
+            Some(ended) = tasks.join_next_with_id() => {
+                // Nobody stops being told because of a mistake of ours: the recipient is taken up again.
+                let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+                if let Some(recipient) = running.remove(&id) {
+                    error!(recipient = %recipient.name, "Alerts stumbled over a recipient and take it up again.");
+                    tokio::time::sleep(STUMBLE_PAUSE).await;
+                    running.insert(begin(&mut tasks, &recipient), recipient);
+                }
+            }
             _ = tidying.tick() => {
                 if let Err(error) = outbox::prune(&collector, &outbox) {
                     error!(%error, "Alerts cannot drop old notices.");

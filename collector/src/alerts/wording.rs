@@ -10,6 +10,7 @@ use daicho_rules::violation::StepKind;
 use jiff::Timestamp;
 
 use super::channels::{Message, Occasion};
+use crate::queries::filters::short_key;
 use crate::shelves::Notice;
 
 /// Characters of one sentence: a summary is one line; what is longer came from a name that means harm.
@@ -24,7 +25,7 @@ const PROOFS_MAX: usize = 4;
 /// `text` in one line of visible characters, at most `most` of them: what a terminal, a mail program or a log would
 /// obey (control, direction and invisible characters, line ends of any kind) stands there as `\u{...}`.
 pub fn plain(text: &str, most: usize) -> String {
-    let mut visible = String::with_capacity(text.len().min(most * 4));
+    let mut visible = String::with_capacity(text.len().min(most.saturating_mul(4)));
     for (count, c) in text.chars().enumerate() {
         if count == most {
             visible.push('…');
@@ -199,18 +200,9 @@ fn entry(notice: &Notice, japanese: bool) -> String {
         lines.push(format!("  {}: {}", say("対応", "Remedy"), sentence(&violation.remedy)));
     }
     lines.push(format!("  {}: {}", say("番号", "Key"), plain(&violation.key, SENTENCE_MAX)));
-    lines.push(format!("  {}: {}", say("詳しく", "More"), command(notice)));
+    let short = short_key(&violation.key);
+    lines.push(format!("  {}: daicho violation {short}", say("詳しく", "More")));
     lines.join("\n") + "\n"
-}
-
-/// How to ask further. A key with characters that would not survive a mail is not put into a command.
-fn command(notice: &Notice) -> String {
-    let key = &notice.violation.key;
-    if key.chars().count() > SENTENCE_MAX || key.chars().any(is_obeyed) {
-        return format!("daicho violations --article {}", notice.violation.article);
-    }
-    // Single quotes of a shell: nothing within them is obeyed but the quote itself.
-    format!("daicho violations --key '{}'", key.replace('\'', r"'\''"))
 }
 
 fn evidence(proof: &Proof, japanese: bool) -> String {

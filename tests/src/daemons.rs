@@ -1,0 +1,106 @@
+//! Real servers for journeys, each in a temporary folder on ports of its own: Debian's Postfix and rsyslog.
+//!
+//! Debian packages: postfix, sasl2-bin, libsasl2-modules, rsyslog, rsyslog-gnutls. None of their system services is
+//! used or touched.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+pub mod certificates;
+pub mod mail;
+pub mod postfix;
+pub mod rsyslog;
+
+pub use certificates::Certificates;
+pub use mail::Mail;
+pub use postfix::Postfix;
+pub use rsyslog::Rsyslog;
+
+/// The longest that a daemon may need to start or to deliver on a busy machine. Reaching it fails the test; nothing
+/// waits for it otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two looks at what no event announces.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The program, if it is installed and may be used. Otherwise the test says that it was skipped, and with `CI=true` fails.
+pub fn find(program: &str, package: &str) -> Option<PathBuf> {
+    let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    let found = folders.iter().map(|folder| Path::new(folder).join(program)).find(|path| path.is_file());
+    match found {
+        Some(path) if rustix::process::geteuid().is_root() => Some(path),
+        Some(_) => missing(&format!("{program} must be started as root")),
+        None => missing(&format!("{program} is not installed (apt-get install {package})")),
+    }
+}
+
+fn missing<T>(reason: &str) -> Option<T> {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "CI=true, and {reason}");
+    println!("skipped: {reason}");
+    None
+}
+
+/// A port of 127.0.0.1 that nobody uses now.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// Looks until `look` finds something.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// A daemon that ends with the test.
+struct Daemon {
+    child: Child,
+}
+
+impl Daemon {
+    fn start(command: &mut Command) -> Self {
+        Daemon { child: command.spawn().expect("the daemon starts") }
+    }
+
+    /// Whether it has ended by itself.
+    fn ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
+    /// Asks it to end and waits until it has.
+    fn stop(&mut self) {
+        if self.ended() {
+            return;
+        }
+        let id = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+        self.wait();
+    }
+
+    /// Waits until it has ended.
+    fn wait(&mut self) {
+        let begun = Instant::now();
+        while !self.ended() {
+            if begun.elapsed() > PATIENCE {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                return;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
