@@ -1,5 +1,7 @@
 //! News of violations reaches real servers: Postfix, rsyslog, and an HTTP server that checks the signature.
 
+#![expect(clippy::unwrap_used, reason = "in a test, what fails shall fail loudly")]
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 

@@ -70,7 +70,8 @@ fn decoded(value: &str) -> String {
             _ => None,
         };
         // Space between two encoded words is not shown.
-        if !text.is_empty() && !(after_word && plain.is_some()) {
+        let between_words = after_word && plain.is_some();
+        if !text.is_empty() && !between_words {
             text.push(' ');
         }
         after_word = plain.is_some();
