@@ -55,9 +55,8 @@ impl Telling {
 
     fn notice(&self, violations: Vec<Violation>) {
         let mut batch = Batch::default();
-        let mut number = self.collector.shelves.last_notice().unwrap();
-        for violation in violations {
-            number += 1;
+        let last = self.collector.shelves.last_notice().unwrap();
+        for (number, violation) in (last + 1..).zip(violations) {
             let at = self.collector.clock.now();
             batch.put_violation(&violation);
             batch.put_notice(&Notice { number, at, what: StepKind::Opened, violation });
