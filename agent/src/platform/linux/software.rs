@@ -92,7 +92,8 @@ fn leads_home(target: &str) -> bool {
 fn named(root: &Root, name: String, metadata: &Metadata) -> Software {
     // Below another root, the file was made when the backup was unpacked.
     let made = metadata.created().ok().filter(|_| root.is_live());
-    let made = made.and_then(|at| Timestamp::try_from(at).ok());
+    // Some images are packed with times of 1970.
+    let made = made.and_then(|at| Timestamp::try_from(at).ok()).filter(|at| at.as_second() > 0);
     Software { name, installed_on: made.map(|at| japanese_date(at).to_string()), ..Software::default() }
 }
 

@@ -11,8 +11,13 @@ const STANZA_BYTES_MAX: usize = 8 * 1024 * 1024;
 const CHUNK_BYTES: usize = 128 * 1024;
 
 /// Calls `each` for every paragraph of `source`.
-pub(super) fn for_each(mut source: impl Read, mut each: impl FnMut(&[u8])) -> io::Result<()> {
-    let gap = memmem::Finder::new(b"\n\n");
+pub(super) fn for_each(source: impl Read, each: impl FnMut(&[u8])) -> io::Result<()> {
+    split(source, b"\n\n", each)
+}
+
+/// Calls `each` for every part of `source` that `end` ends, and for what is left behind the last one.
+pub(super) fn split(mut source: impl Read, end: &[u8], mut each: impl FnMut(&[u8])) -> io::Result<()> {
+    let gap = memmem::Finder::new(end);
     let mut buffer = vec![0; CHUNK_BYTES];
     let mut filled = 0;
     loop {
@@ -28,16 +33,16 @@ pub(super) fn for_each(mut source: impl Read, mut each: impl FnMut(&[u8])) -> io
             Err(error) => return Err(error),
         };
         // The gap may lie across what was read before and now.
-        let searched = filled.saturating_sub(1);
+        let searched = filled.saturating_sub(end.len() - 1);
         filled += count;
         let mut start = 0;
         let mut from = searched;
         while let Some(at) = gap.find(&buffer[from..filled]) {
-            let end = from + at;
-            if end > start {
-                each(&buffer[start..end]);
+            let stop = from + at;
+            if stop > start {
+                each(&buffer[start..stop]);
             }
-            start = end + 2;
+            start = stop + end.len();
             from = start;
         }
         if count == 0 {

@@ -1,0 +1,167 @@
+//! A small machine with two repositories.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use super::*;
+
+const REPOS: &str = "[baseos]\nname=x\n[extras]\nenabled = 0\n[epel]\nenabled=1\n";
+
+fn repomd(updateinfo: bool, timestamp: u64) -> String {
+    let data = |kind: &str| {
+        format!(
+            "<data type=\"{kind}\">\n<location href=\"repodata/0-{kind}.xml.gz\"/>\n<timestamp>{timestamp}</timestamp></data>\n"
+        )
+    };
+    format!(
+        "<repomd>{}{}</repomd>",
+        data("primary"),
+        if updateinfo { data("updateinfo") } else { String::new() }
+    )
+}
+
+fn package(name: &str, architecture: &str, epoch: u32, version: &str, release: &str) -> String {
+    format!(
+        "<package type=\"rpm\">\n  <name>{name}</name>\n  <arch>{architecture}</arch>\n  \
+         <version epoch=\"{epoch}\" ver=\"{version}\" rel=\"{release}\"/>\n  <summary>x</summary>\n</package>\n"
+    )
+}
+
+fn header(name: &str, epoch: Option<u32>, version: &str, release: &str) -> Header {
+    Header {
+        name: name.to_owned(),
+        epoch,
+        version: version.to_owned(),
+        release: release.to_owned(),
+        architecture: Some("x86_64".to_owned()),
+        ..Header::default()
+    }
+}
+
+fn pack(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(text.as_bytes()).unwrap();
+    std::fs::write(path, packed.finish().unwrap()).unwrap();
+}
+
+fn machine() -> (tempfile::TempDir, Root) {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("etc/yum.repos.d/x.repo", REPOS);
+    let baseos = "var/cache/dnf/baseos-0123456789abcdef/repodata";
+    write(&format!("{baseos}/repomd.xml"), &repomd(true, 1_700_000_000));
+    let primary = package("openssl-libs", "x86_64", 1, "3.0.7", "27.el9")
+        + &package("openssl-libs", "i686", 1, "3.0.9", "1.el9")
+        + &package("bash", "x86_64", 0, "5.1.8", "9.el9")
+        + &package("kernel-core", "x86_64", 0, "5.14.0", "427.el9")
+        + &package("nodejs", "x86_64", 1, "20.1", "1.module+el9")
+        + &package("tzdata", "noarch", 0, "2024b", "1.el9");
+    pack(&folder.path().join(format!("{baseos}/0-primary.xml.gz")), &primary);
+    let advisory = "<updates><update from=\"x\" status=\"final\" type=\"security\"><id>1</id><collection>\
+        <package arch=\"x86_64\" epoch=\"1\" name=\"openssl-libs\" release=\"25.el9\" src=\"x\" version=\"3.0.7\">\
+        </package></collection></update>\n<update type=\"bugfix\"><collection>\
+        <package arch=\"noarch\" epoch=\"0\" name=\"tzdata\" release=\"1.el9\" version=\"2024b\"/></collection></update>";
+    pack(&folder.path().join(format!("{baseos}/0-updateinfo.xml.gz")), advisory);
+    let epel = "var/cache/dnf/epel-fedcba9876543210/repodata";
+    write(&format!("{epel}/repomd.xml"), &repomd(false, 1_600_000_000));
+    pack(
+        &folder.path().join(format!("{epel}/0-primary.xml.gz")),
+        &package("htop", "x86_64", 0, "3.3.0", "1.el9"),
+    );
+    let extras = "var/cache/dnf/extras-fedcba9876543210/repodata";
+    write(&format!("{extras}/repomd.xml"), &repomd(false, 1_600_000_000));
+    pack(&folder.path().join(format!("{extras}/0-primary.xml.gz")), &package("bash", "x86_64", 0, "9", "9"));
+    let root = Root::at(folder.path()).unwrap();
+    (folder, root)
+}
+
+fn installed() -> Vec<Header> {
+    vec![
+        header("openssl-libs", Some(1), "3.0.7", "24.el9"),
+        header("bash", None, "5.1.8", "9.el9"),
+        header("kernel-core", None, "5.14.0", "362.el9"),
+        header("kernel-core", None, "5.14.0", "427.el9"),
+        header("nodejs", Some(1), "16.20", "8.el9"),
+        header("htop", None, "3.2.0", "1.el9"),
+        header("tzdata", None, "2024a", "1.el9"),
+    ]
+}
+
+#[test]
+fn updates_have_their_security_told_by_advisories() {
+    let (_folder, root) = machine();
+    let outcome = look(&root, &installed());
+    assert!(outcome.problems.is_empty(), "{:?}", outcome.problems);
+    let pending = outcome.pending.unwrap();
+    let seen: Vec<_> = pending
+        .iter()
+        .map(|update| {
+            let available = update.available_version.as_deref().unwrap();
+            (update.name.as_str(), available, update.security, update.origin.as_deref().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("htop", "3.3.0-1.el9", None, "epel"),
+            ("openssl-libs", "1:3.0.7-27.el9", Some(true), "baseos"),
+            ("tzdata", "2024b-1.el9", Some(false), "baseos"),
+        ]
+    );
+    // The oldest of those with advisories: epel's age says nothing.
+    assert_eq!(outcome.as_of.unwrap().as_second(), 1_700_000_000);
+}
+
+#[test]
+fn metadata_that_is_missing_is_no_compliance() {
+    let (folder, root) = machine();
+    std::fs::remove_dir_all(folder.path().join("var/cache/dnf/baseos-0123456789abcdef")).unwrap();
+    let outcome = look(&root, &installed());
+    assert!(outcome.problems[0].contains("baseos"), "{:?}", outcome.problems);
+    std::fs::remove_dir_all(folder.path().join("var/cache/dnf")).unwrap();
+    let outcome = look(&root, &installed());
+    assert!(outcome.pending.is_none() && outcome.problems[0].contains("makecache"));
+}
+
+#[test]
+fn a_broken_list_is_a_problem() {
+    let (folder, root) = machine();
+    let path = "var/cache/dnf/baseos-0123456789abcdef/repodata/0-primary.xml.gz";
+    std::fs::write(folder.path().join(path), "nonsense").unwrap();
+    assert!(!look(&root, &installed()).problems.is_empty());
+}
+
+#[test]
+fn random_metadata_never_panics() {
+    let mut chance = fastrand::Rng::with_seed(3);
+    let words = [
+        "<package ",
+        "<name>bash</name>",
+        "<version ",
+        "ver=\"",
+        "rel=\"1\"",
+        "/>",
+        "</package>",
+        "<update ",
+        "type=\"security\"",
+        "<data ",
+        "</data>",
+        "href=\"",
+        "<timestamp>9e9",
+        "<",
+    ];
+    for _ in 0..500 {
+        let text: String =
+            (0..chance.usize(..30)).flat_map(|_| [words[chance.usize(..words.len())], " "]).collect();
+        let headers = installed();
+        let mut wanted = newest(&headers);
+        offer(text.as_bytes(), &mut wanted, 0);
+        advise(text.as_bytes(), &mut wanted);
+        let _ = metadata::Repomd::parse(&text);
+    }
+}
