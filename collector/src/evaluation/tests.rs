@@ -23,6 +23,7 @@ impl Clock for SetClock {
 
 struct World {
     collector: Arc<Collector>,
+    clock: Arc<SetClock>,
     evaluator: Evaluator,
     sequence: BTreeSet<(EndpointId, u64)>,
 }
@@ -30,9 +31,14 @@ struct World {
 impl World {
     fn new() -> Self {
         let clock = Arc::new(SetClock(AtomicI64::new(1_795_000_000)));
-        let collector = Arc::new(Collector::open(Arc::new(MemoryStore::default()), clock).unwrap());
+        let store = Arc::new(MemoryStore::default());
+        let collector = Arc::new(Collector::open(store, Arc::clone(&clock) as _).unwrap());
         let evaluator = Evaluator::new(Arc::clone(&collector), watch::channel(false).1);
-        World { collector, evaluator, sequence: BTreeSet::new() }
+        World { collector, clock, evaluator, sequence: BTreeSet::new() }
+    }
+
+    fn later(&self, seconds: i64) {
+        self.clock.0.fetch_add(seconds, Ordering::Relaxed);
     }
 
     fn enrol(&self, hostname: &str) -> EndpointId {
@@ -165,8 +171,22 @@ async fn two_machines_under_one_name_are_both_judged() {
     world.import(ledger(&["SV-01"], &["tanaka"])).await;
     let (one, other) = (world.enrol("host-sv-01"), world.enrol("host-sv-01"));
     world.report(one, "host-sv-01", &["ghost"]).await;
+    world.later(60);
     world.report(other, "host-sv-01", &["tanaka"]).await;
     assert_eq!(world.state("08.unlisted_account", "SV-01", "ghost"), Some(State::Open));
+}
+
+#[tokio::test]
+async fn a_machine_that_was_set_up_again_replaces_its_old_identity() {
+    let mut world = World::new();
+    world.import(ledger(&["SV-01"], &["tanaka"])).await;
+    let old = world.enrol("host-sv-01");
+    world.report(old, "host-sv-01", &["ghost"]).await;
+    world.later(60);
+    let new = world.enrol("host-sv-01");
+    world.report(new, "host-sv-01", &["tanaka"]).await;
+    assert_eq!(world.state("08.unlisted_account", "SV-01", "ghost"), Some(State::Resolved));
+    assert_eq!(world.collector.shelves.verdicts_of("SV-01").unwrap().unwrap().endpoints, [new]);
 }
 
 #[tokio::test]
