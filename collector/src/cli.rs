@@ -28,20 +28,23 @@ pub mod words;
 
 /// Shows where the hospital's machines differ from its ledger, article by article of its regulation.
 #[derive(Debug, Parser)]
-#[command(name = "daicho", version, after_help = AFTER_HELP)]
+#[command(name = "daicho", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Arguments {
     /// The language of all texts; without it the locale's (LC_ALL, LC_MESSAGES, LANG).
-    #[arg(long, global = true, value_enum)]
+    #[arg(long, global = true, value_enum, help_heading = EVERYWHERE)]
     pub lang: Option<output::Lang>,
     /// The folder with your certificate.pem, key.pem and roots.pem [default: ~/.config/daicho/operator, else /etc/daicho/operator].
-    #[arg(long, global = true, value_name = "DIR", env = "DAICHO_OPERATOR")]
+    #[arg(long, global = true, value_name = "DIR", env = "DAICHO_OPERATOR", help_heading = EVERYWHERE)]
     pub operator: Option<PathBuf>,
     /// The collector to ask [default: what the operator folder's file `collector` names].
-    #[arg(long, global = true, value_name = "HOST:PORT", env = "DAICHO_COLLECTOR")]
+    #[arg(long, global = true, value_name = "HOST:PORT", env = "DAICHO_COLLECTOR", help_heading = EVERYWHERE)]
     pub collector: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
+
+/// The options that every subcommand has, apart from its own.
+const EVERYWHERE: &str = "Everywhere";
 
 const AFTER_HELP: &str = "\
 Exit status: 0 done, and nothing found; 1 done, and violations found (check, violations --fail);

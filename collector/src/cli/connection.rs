@@ -92,7 +92,8 @@ impl Connection {
                     "the collector at {address} does not know this question; use a daicho of its version"
                 ),
             ),
-            Code::DeadlineExceeded | Code::Cancelled => failure(
+            Code::Cancelled => trouble::broken_off(address, &self.folder),
+            Code::DeadlineExceeded => failure(
                 format!(
                     "コレクター {address} から時間内に返事がありません（{message}）。しばらくしてからもう一度お試しください。"
                 ),

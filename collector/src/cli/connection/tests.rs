@@ -85,6 +85,9 @@ fn a_certificate_of_another_authority_is_said() {
     let error = std::io::Error::other(tls);
     let told = trouble::connecting(&error, "sv01:7443", "/op");
     assert!(told.to_string().contains("has no certificate of the authority in /op/roots.pem"), "{told}");
+    let tls = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+    let told = trouble::connecting(&std::io::Error::other(tls), "sv01:80", "/op");
+    assert!(told.to_string().contains("is no collector"), "{told}");
     let tls = rustls::Error::AlertReceived(rustls::AlertDescription::UnknownCA);
     let told = trouble::connecting(&std::io::Error::other(tls), "sv01:7443", "/op");
     assert!(told.to_string().contains("it is of another authority"), "{told}");

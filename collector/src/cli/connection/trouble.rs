@@ -59,21 +59,34 @@ fn tell(error: &(dyn Error + 'static), address: &str, folder: &str) -> Option<an
         ErrorKind::ConnectionReset
         | ErrorKind::BrokenPipe
         | ErrorKind::UnexpectedEof
-        | ErrorKind::ConnectionAborted => Some(failure(
-            format!(
-                "コレクター {address} が接続を切りました。コレクターが止まったか、{folder} の証明書が認められていません。コレクターの記録を見てください。"
-            ),
-            format!(
-                "the collector at {address} broke the connection off: it stopped, or does not accept the certificate in {folder}; its log tells more"
-            ),
-        )),
+        | ErrorKind::ConnectionAborted => Some(broken_off(address, folder)),
         _ => None,
     }
+}
+
+/// The connection ended before an answer came: with TLS 1.3 that is also how a refused certificate looks.
+pub(super) fn broken_off(address: &str, folder: &str) -> anyhow::Error {
+    failure(
+        format!(
+            "コレクター {address} が接続を切りました。コレクターが止まったか、{folder} の証明書が認められていません。コレクターの記録を見てください。"
+        ),
+        format!(
+            "the collector at {address} broke the connection off: it stopped, or does not accept the certificate in {folder}; its log tells more"
+        ),
+    )
 }
 
 fn tell_tls(error: &rustls::Error, address: &str, folder: &str) -> Option<anyhow::Error> {
     use AlertDescription as Alert;
     match error {
+        rustls::Error::InvalidMessage(_) => Some(failure(
+            format!(
+                "{address} で応答した相手はコレクターではありません（TLS を話しません）。住所とポートを確かめてください。"
+            ),
+            format!(
+                "what answers at {address} is no collector (it does not speak TLS); check the address and the port"
+            ),
+        )),
         rustls::Error::InvalidCertificate(
             CertificateError::UnknownIssuer | CertificateError::BadSignature,
         ) => Some(failure(

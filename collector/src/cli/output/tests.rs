@@ -31,7 +31,8 @@ fn a_table_fits_100_columns_and_loses_nothing() {
 #[test]
 fn a_line_begins_with_no_full_stop_and_ends_with_no_opening_bracket() {
     for room in 8..30 {
-        for line in wrap("これは文です。それも（あれも）文です。それは、「文」です。", room) {
+        for line in wrap("これは文です。それも（あれも）文です。それは、「文」です。", room)
+        {
             assert!(!line.starts_with(['。', '、', '）', '」']), "{room}: {line}");
             assert!(!line.ends_with(['（', '「']), "{room}: {line}");
         }
