@@ -107,7 +107,11 @@ pub fn check(ledger: &Ledger, mut documents: Vec<Document>, now: Timestamp, lang
             Link::Listed { device, .. } => Some(device),
             Link::Ambiguous(_) | Link::Unlisted => None,
         };
-        let name = device_name(row, &host);
+        let mut name = device_name(row, &host);
+        // A machine that calls itself like a device that it is not must not be judged as that device.
+        if row.is_none() && ledger.device(&name).is_some() {
+            name.push_str(" (unlisted)");
+        }
         // Two machines of one name, none of them listed, stay two.
         let apart = if row.is_some() { String::new() } else { signs(&host) };
         let (_, record) = machines.entry((name, apart)).or_insert_with(|| (row, EndpointRecord::default()));

@@ -71,3 +71,31 @@ fn an_empty_document_satisfies_no_rule_that_looks_at_the_machine() {
     let answer = check(&ledger(), vec![serde_json::from_str(&text).unwrap()], now, Language::English);
     assert!(answer.satisfied.iter().all(|one| one.rule.starts_with("04.")), "{:?}", answer.satisfied);
 }
+
+#[test]
+fn a_machine_that_calls_itself_like_a_device_is_not_judged_as_that_device() {
+    let now = NOW.parse().unwrap();
+    let mut ledger = ledger();
+    ledger.devices[0].serial_number = Some("JP1".to_owned());
+    let mut document = document("sv-01", "[]");
+    document.host.as_mut().unwrap().serial_number = Some("JP2".to_owned());
+    let answer = check(&ledger, vec![document], now, Language::English);
+    assert_eq!(answer.violations[0].key, "04.unlisted_device/sv-01 (unlisted)/sv-01");
+}
+
+#[test]
+fn documents_of_one_machine_are_taken_in_the_order_of_their_times() {
+    let update = r#"[{"manager":"dpkg","name":"openssl","installed_version":"1","available_version":"2","security":true}]"#;
+    let document = |observed_at: &str| {
+        let text = format!(
+            r#"{{"schema":"daicho.observation/1","observed_at":"{observed_at}","host":{{"hostname":"sv01"}},"updates":{update}}}"#
+        );
+        serde_json::from_str::<Document>(&text).unwrap()
+    };
+    let documents = vec![document(NOW), document("2026-09-01T00:00:00Z")];
+    let answer = check(&ledger(), documents, NOW.parse().unwrap(), Language::English);
+    let violations: Vec<_> = answer.violations.iter().filter(|one| one.rule == "09.missing_update").collect();
+    assert_eq!(violations.len(), 1);
+    assert!(violations[0].summary.en.contains("first seen on 2026-09-01"), "{}", violations[0].summary.en);
+    assert!(answer.is_violated());
+}

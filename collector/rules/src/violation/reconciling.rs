@@ -9,7 +9,7 @@ use crate::articles::Judged;
 use crate::evidence::Evidence;
 use crate::ledger::DeviceStatus;
 use crate::normal;
-use crate::rule::{Assessment, Finding, Kind, Proof, Rule};
+use crate::rule::{Assessment, Cleared, Finding, Kind, Proof, Rule, Unknown};
 use crate::text::Text;
 
 /// Who is named in the steps that nobody but the rules took.
@@ -168,8 +168,7 @@ fn ends(old: &Violation, judged: &[Judged], evidence: &Evidence<'_>) -> Option<C
 }
 
 fn surely_right(old: &Violation, assessment: &Assessment) -> Option<Vec<Proof>> {
-    let cleared = assessment.cleared.iter().find(|cleared| cleared.subject == old.subject);
-    if let Some(cleared) = cleared {
+    if let Some(cleared) = cleared(old, assessment) {
         return Some(cleared.proofs.clone());
     }
     let covered = |subject: &Option<String>| subject.as_ref().is_none_or(|subject| *subject == old.subject);
@@ -178,9 +177,19 @@ fn surely_right(old: &Violation, assessment: &Assessment) -> Option<Vec<Proof>> 
 }
 
 fn approved_since(old: &Violation, assessment: &Assessment) -> Option<Vec<Proof>> {
-    let cleared = assessment.cleared.iter().find(|cleared| cleared.subject == old.subject)?;
+    let cleared = cleared(old, assessment)?;
     let covers = matches!((cleared.since, old.occurred_at), (Some(since), Some(at)) if since <= at);
     covers.then(|| cleared.proofs.clone())
+}
+
+/// What shows the subject to be right, unless something of that very subject is unknown too: of two sticks that nobody
+/// can tell apart, one may be right.
+fn cleared<'a>(old: &Violation, assessment: &'a Assessment) -> Option<&'a Cleared> {
+    let doubted = |unknown: &Unknown| unknown.subject.as_ref() == Some(&old.subject);
+    if assessment.unknowns.iter().any(doubted) {
+        return None;
+    }
+    assessment.cleared.iter().find(|cleared| cleared.subject == old.subject)
 }
 
 fn is_scrapped(evidence: &Evidence<'_>) -> bool {

@@ -39,14 +39,15 @@ fn examine(evidence: &Evidence<'_>) -> Result<Assessment, Text> {
             Some(true) => judge(evidence, account, accounts.observed_at, &mut assessment),
             Some(false) => assessment.clear(&account.name),
             None => {
-                let rows = rows(evidence, &account.name);
-                if rows.is_empty() && !is_the_systems_own(account) {
-                    let name = &account.name;
+                let name = &account.name;
+                let today = evidence.today();
+                let holds = |row: &ApprovedAccount| row.expires_on.is_none_or(|last_day| today <= last_day);
+                if !rows(evidence, name).into_iter().any(holds) && !is_the_systems_own(account) {
                     assessment.doubt(
                         name,
                         Text::new(
-                            format!("台帳にないアカウント「{name}」が使える状態かどうか、わかりません。"),
-                            format!("It is not known whether account {name}, which the ledger does not list, can be used."),
+                            format!("台帳にない、または期限の切れたアカウント「{name}」が使える状態かどうか、わかりません。"),
+                            format!("It is not known whether account {name}, which the ledger does not allow now, can be used."),
                         ),
                     );
                 }

@@ -163,6 +163,10 @@ fn silence_is_not_compliance() {
 fn what_was_surely_seen_to_be_right_resolves_although_something_else_is_unknown() {
     let (mut kept, ledger) = (Kept::default(), ledger());
     kept.judge(STANDING, found("tanaka", "true", Severity::High, MONDAY), &evidence(&ledger, MONDAY));
+    let mut assessment = unknown(Some("tanaka"));
+    assessment.clear("tanaka");
+    kept.judge(STANDING, assessment, &evidence(&ledger, TUESDAY));
+    assert_eq!(kept.only().state, State::Open, "a doubt of the very subject weighs more");
     let mut assessment = unknown(None);
     assessment.clear("tanaka");
     kept.judge(STANDING, assessment, &evidence(&ledger, TUESDAY));
