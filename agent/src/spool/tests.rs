@@ -170,6 +170,18 @@ fn power_loss_between_any_two_steps_loses_nothing_and_doubles_nothing() {
 }
 
 #[test]
+fn a_number_that_was_seen_outside_never_means_something_else() {
+    let folder = TempDir::new().unwrap();
+    let spool = open(folder.path());
+    spool.append(accounts("tanaka"), at(1)).unwrap();
+    let sent = next(&spool);
+    let (_copy, again) = after_power_loss(folder.path());
+    // An event would go first, if the inventory had lost its number.
+    again.append(event("AA01"), at(2)).unwrap();
+    assert_eq!(next(&again), sent);
+}
+
+#[test]
 fn a_full_spool_gives_up_the_oldest_and_tells_how_many() {
     let folder = TempDir::new().unwrap();
     let one = Observation { sequence: 0, observed_at: at(101), fact: event("AA01") }.to_bytes().len() as u64;
