@@ -108,8 +108,11 @@ fn judge_one(
         rules: judged.into_iter().map(verdict).collect(),
     };
     let before = collector.shelves.verdicts_of(&job.device)?;
+    let heard = reporting.iter().filter_map(|(_, record)| record.last_heard).max();
     let same = |before: &DeviceVerdicts| {
-        now.duration_since(before.judged_at) < LAST_SEEN_STEP
+        // Whoever waits for a report to be judged compares these two times.
+        heard.is_none_or(|heard| heard <= before.judged_at)
+            && now.duration_since(before.judged_at) < LAST_SEEN_STEP
             && *before == DeviceVerdicts { judged_at: before.judged_at, ..verdicts.clone() }
     };
     if !before.as_ref().is_some_and(same) {

@@ -204,3 +204,15 @@ async fn a_revoked_endpoint_speaks_for_nothing() {
     assert_eq!(world.state("08.unlisted_account", "host-sv-01", "ghost"), Some(State::Resolved));
     assert!(world.collector.shelves.verdicts_of("host-sv-01").unwrap().is_none());
 }
+
+#[tokio::test]
+async fn a_report_that_changes_no_verdict_is_seen_to_be_judged() {
+    let mut world = World::new();
+    let endpoint = world.enrol("sv-01");
+    world.report(endpoint, "sv-01", &[]).await;
+    world.later(1);
+    world.report(endpoint, "sv-01", &[]).await;
+    let heard = world.collector.shelves.record(endpoint).unwrap().last_heard.unwrap();
+    let judged = world.collector.shelves.verdicts_of("sv-01").unwrap().unwrap().judged_at;
+    assert!(judged >= heard, "judged at {judged}, heard at {heard}");
+}
