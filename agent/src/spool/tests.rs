@@ -1,3 +1,5 @@
+//! The spool against kills, full disks, backups and copies.
+
 use std::path::Path;
 
 use daicho_proto::facts::{Account, Host, Look, Medium, MediumAction, MediumEvent};

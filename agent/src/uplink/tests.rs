@@ -1,3 +1,5 @@
+//! The uplink against a collector that refuses, forgets and dies.
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
