@@ -171,7 +171,8 @@ impl Evaluator {
             self.collector.evaluation.put_back([], true);
             return Ok(());
         }
-        let notices = blocking(move || judging::judge(&collector, &jobs)).await?;
+        let span = tracing::info_span!("evaluation", devices = jobs.len());
+        let notices = blocking(move || span.in_scope(|| judging::judge(&collector, &jobs))).await?;
         if notices > 0 {
             self.collector.outbox_filled.notify_one();
         }

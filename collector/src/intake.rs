@@ -27,6 +27,9 @@ const FORMER_MAX: usize = 64;
 /// Endpoints whose cursor and media are kept in memory. The rest are read from the store when they report.
 const SEATS_MAX: usize = 20_000;
 
+/// Characters of an agent's version that are kept: what is longer is no version.
+const VERSION_CHARACTERS_MAX: usize = 64;
+
 /// What the caller is told to wait when too much is going on, in milliseconds.
 pub const RETRY_AFTER_MS: u64 = 1_000;
 
@@ -87,6 +90,7 @@ pub struct Seats {
 struct Seat {
     cursor: Option<Cursor>,
     record: EndpointRecord,
+    agent_version: Option<String>,
 }
 
 impl Seats {
@@ -114,6 +118,10 @@ pub async fn take(
         )));
     }
     let incarnation = report.incarnation;
+    let mut agent_version = report.agent_version;
+    if let Some((end, _)) = agent_version.char_indices().nth(VERSION_CHARACTERS_MAX) {
+        agent_version.truncate(end);
+    }
     let observations = parse(report.observations)?;
     let seat = collector.seats.of(endpoint);
     let mut seat = seat.lock().await;
@@ -150,6 +158,10 @@ pub async fn take(
     let cursor = advance(current.cursor.take(), incarnation, order.durable_to + taken as u64);
     batch.put_json(&format!("cursor/{endpoint}"), &cursor);
     batch.put_json(&format!("record/{endpoint}/last_heard"), &received_at);
+    if !agent_version.is_empty() && current.agent_version.as_ref() != Some(&agent_version) {
+        batch.put_json(&format!("record/{endpoint}/agent_version"), &agent_version);
+        current.agent_version = Some(agent_version);
+    }
     let durable_to = cursor.durable_to;
     current.cursor = Some(cursor);
     collector.writer.commit(batch).await?;
@@ -159,7 +171,7 @@ pub async fn take(
     collector.metrics.observations.inc_by(taken as u64);
     collector.metrics.reports.inc();
     collector.nudge(endpoint);
-    tracing::info!(%endpoint, taken, durable_to, "Observations taken in.");
+    tracing::info!(taken, durable_to, "Observations taken in.");
     Ok(durable_to)
 }
 
@@ -190,7 +202,7 @@ fn load(collector: &Collector, endpoint: EndpointId) -> Result<Seat, StoreError>
         since: shelves.get(&format!("record/{endpoint}/since"))?.unwrap_or_default(),
         ..EndpointRecord::default()
     };
-    Ok(Seat { cursor: shelves.cursor(endpoint)?, record })
+    Ok(Seat { cursor: shelves.cursor(endpoint)?, record, agent_version: shelves.agent_version(endpoint)? })
 }
 
 /// How a report lies to what is known.

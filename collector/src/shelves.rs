@@ -36,9 +36,6 @@ pub struct EndpointRow {
     pub not_after: Timestamp,
     /// When a person revoked it.
     pub revoked_at: Option<Timestamp>,
-    /// As of its last report.
-    #[serde(default)]
-    pub agent_version: Option<String>,
     /// The ledger's device for which its token was made, if a person said so.
     #[serde(default)]
     pub device: Option<String>,
@@ -199,6 +196,11 @@ impl Shelves {
     ) -> Result<Vec<LogEntry>, StoreError> {
         let page = self.store.scan(format!("log/{endpoint}/").as_bytes(), after, limit)?;
         page.into_iter().map(|(key, value)| LogEntry::parse(endpoint, key, &value)).collect()
+    }
+
+    /// The version of the agent that last reported.
+    pub fn agent_version(&self, id: EndpointId) -> Result<Option<String>, StoreError> {
+        self.get(&format!("record/{id}/agent_version"))
     }
 
     /// An endpoint's cursor.

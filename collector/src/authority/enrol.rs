@@ -83,7 +83,6 @@ impl Enrolling {
             certificates: vec![issued.serial.clone()],
             not_after: issued.not_after,
             revoked_at: None,
-            agent_version: None,
             device: row.device.clone(),
             revoked_because: None,
         };

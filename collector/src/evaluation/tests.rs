@@ -50,7 +50,6 @@ impl World {
             certificates: vec!["01".to_owned()],
             not_after: now,
             revoked_at: None,
-            agent_version: None,
             device: None,
             revoked_because: None,
         };
@@ -83,7 +82,7 @@ impl World {
             incarnation: 1,
             observations,
             agent_time_us: 0,
-            agent_version: String::new(),
+            agent_version: "0.1.0".to_owned(),
         };
         crate::intake::take(&self.collector, endpoint, report).await.unwrap();
         assert!(self.evaluator.work(false).await);
@@ -215,4 +214,5 @@ async fn a_report_that_changes_no_verdict_is_seen_to_be_judged() {
     let heard = world.collector.shelves.record(endpoint).unwrap().last_heard.unwrap();
     let judged = world.collector.shelves.verdicts_of("sv-01").unwrap().unwrap().judged_at;
     assert!(judged >= heard, "judged at {judged}, heard at {heard}");
+    assert_eq!(world.collector.shelves.agent_version(endpoint).unwrap().as_deref(), Some("0.1.0"));
 }

@@ -8,6 +8,7 @@ use daicho_proto::wire::intake_server::Intake;
 use daicho_proto::wire::{ReportAnswer, ReportRequest};
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
 
 use crate::Collector;
 use crate::intake::{self, RETRY_AFTER_MS, Refusal};
@@ -28,7 +29,9 @@ impl Intake for Reporting {
         let endpoint = request.extensions().get::<EndpointId>().copied();
         let endpoint = endpoint.ok_or_else(|| Status::unauthenticated("no endpoint is calling"))?;
         let collector_time_us = time::to_wire(self.collector.clock.now());
-        match intake::take(&self.collector, endpoint, request.into_inner()).await {
+        let report = request.into_inner();
+        let span = tracing::info_span!("batch", %endpoint, observations = report.observations.len());
+        match intake::take(&self.collector, endpoint, report).instrument(span).await {
             Ok(durable_to) => Ok(Response::new(ReportAnswer { durable_to, collector_time_us })),
             Err(refusal) => {
                 self.collector.metrics.refused.inc();

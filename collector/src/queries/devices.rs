@@ -47,6 +47,8 @@ pub struct EndpointSummary {
     pub row: EndpointRow,
     /// When the collector last heard of it.
     pub last_heard: Option<Timestamp>,
+    /// The version of the agent that last reported.
+    pub agent_version: Option<String>,
     /// As it last called itself.
     pub hostname: Option<String>,
     /// What it runs.
@@ -204,7 +206,8 @@ fn summary(
 fn endpoint(collector: &Collector, row: EndpointRow) -> Result<EndpointSummary, QueryError> {
     let (last_heard, host) = collector.shelves.heard(row.id)?;
     let host = host.and_then(|held| held.look.value().cloned()).unwrap_or_default();
-    Ok(EndpointSummary { row, last_heard, hostname: host.hostname, os_name: host.os_name })
+    let agent_version = collector.shelves.agent_version(row.id)?;
+    Ok(EndpointSummary { row, last_heard, agent_version, hostname: host.hostname, os_name: host.os_name })
 }
 
 fn is_in_group(item: &DeviceSummary, wanted: &str) -> bool {

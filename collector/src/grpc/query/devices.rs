@@ -39,7 +39,7 @@ fn endpoint(endpoint: EndpointSummary) -> wire::Endpoint {
         enrolled_at_us: to_wire(endpoint.row.enrolled_at),
         not_after_us: to_wire(endpoint.row.not_after),
         revoked_at_us: endpoint.row.revoked_at.map(to_wire),
-        agent_version: endpoint.row.agent_version,
+        agent_version: endpoint.agent_version,
         last_heard_us: endpoint.last_heard.map(to_wire),
         os_name: endpoint.os_name,
     }
