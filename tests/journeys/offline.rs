@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
 use daicho_tests::machine::Machine;
 use daicho_tests::programs::{command, expect, run};
@@ -17,6 +18,34 @@ fn the_demo_shows_this_machine_and_leaves_nothing_behind() {
     assert!(shown.contains("13.") || shown.contains('条'), "articles are named: {shown}");
     let left: Vec<_> = fs::read_dir(home.path()).expect("it is there").collect();
     assert!(left.is_empty(), "{left:?} is left behind");
+}
+
+/// Every file below a folder, with its length, its time and its content.
+fn everything(folder: &Path, found: &mut Vec<(String, u64, SystemTime, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).expect("a temporary folder can be read") {
+        let path = entry.expect("its entry").path();
+        let about = fs::symlink_metadata(&path).expect("its entry");
+        let content = if about.is_file() { fs::read(&path).expect("our own file") } else { Vec::new() };
+        found.push((path.display().to_string(), about.len(), about.modified().expect("a time"), content));
+        if about.is_dir() {
+            everything(&path, found);
+        }
+    }
+    found.sort();
+}
+
+#[test]
+fn a_look_changes_nothing_and_carries_no_hash_away() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let machine = Machine::prepare(folder.path(), "sv-01");
+    machine.add_account("tanaka", 1001);
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    everything(machine.root(), &mut before);
+    let looked =
+        expect(&run("daicho-agent", &["collect".as_ref(), "--root".as_ref(), machine.root().as_os_str()]), 0);
+    everything(machine.root(), &mut after);
+    assert_eq!(before, after, "the agent only reads");
+    assert!(looked.contains("tanaka") && !looked.contains("saltsalt") && !looked.contains("$6$"), "{looked}");
 }
 
 fn judge(ledger: &Path, document: &Path, now: &str) -> (i32, String) {
