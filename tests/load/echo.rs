@@ -20,8 +20,9 @@ impl Intake for Echo {
 
 /// Serves until it is ended.
 pub(crate) fn serve(data: &Path, listen: SocketAddr) -> anyhow::Result<()> {
-    let read = |name: &str| std::fs::read(data.join("authority").join(name));
-    let (certificate, key, root) = (read("server.pem")?, read("server.key.pem")?, read("root.pem")?);
+    let read = |name: &str| std::fs::read(data.join(name));
+    let (certificate, key) = (read("server/certificate.pem")?, read("server/key.pem")?);
+    let root = read("authority/root.pem")?;
     let tls = ServerTlsConfig::new()
         .identity(Identity::from_pem(certificate, key))
         .client_ca_root(Certificate::from_pem(root));
