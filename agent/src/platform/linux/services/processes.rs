@@ -104,7 +104,12 @@ pub(super) fn read(root: &Root, problems: &mut Vec<String>) -> Vec<Process> {
             ));
         } else if !lost.is_empty() {
             // The kernel's own, such as those of NFS, or a program's that another container hides.
-            processes.push(Process { name: "unknown".to_owned(), listening: lost, ..Process::default() });
+            // Each goes by its address: two of them are two things to ask about.
+            processes.extend(lost.into_iter().map(|socket| Process {
+                name: socket.clone(),
+                listening: vec![socket],
+                ..Process::default()
+            }));
         }
     }
     processes.sort_by_key(|process| process.pid);
@@ -248,6 +253,23 @@ mod tests {
         ] {
             assert_eq!(unit_of(groups).as_deref(), unit, "{groups}");
         }
+    }
+
+    #[test]
+    fn sockets_that_nobody_holds_go_by_their_addresses() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("proc/net")).unwrap();
+        let line = |port: &str, inode: u32| {
+            format!(
+                "0: 00000000:{port} 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 {inode} 1 0\n"
+            )
+        };
+        let table = format!("  sl  local_address\n{}{}", line("07E8", 71), line("0016", 72));
+        std::fs::write(folder.path().join("proc/net/tcp"), table).unwrap();
+        let mut problems = Vec::new();
+        let processes = read(&Root::at(folder.path()).unwrap(), &mut problems);
+        let names: Vec<&str> = processes.iter().map(|process| process.name.as_str()).collect();
+        assert_eq!(names, ["tcp/0.0.0.0:2024", "tcp/0.0.0.0:22"]);
     }
 
     #[test]
