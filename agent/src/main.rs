@@ -32,7 +32,7 @@ Examples:
 )]
 struct Line {
     /// The language of what is printed; without it the locale decides.
-    #[arg(long, global = true, value_enum, value_name = "ja|en")]
+    #[arg(long, global = true, value_name = "ja|en")]
     lang: Option<Language>,
     #[command(subcommand)]
     command: Command,

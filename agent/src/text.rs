@@ -1,68 +1,9 @@
 //! Sentences for people, in Japanese and English, and the escaping of what a terminal would obey.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// The languages that every person-facing text exists in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Language {
-    /// Japanese.
-    #[value(name = "ja")]
-    Japanese,
-    /// English.
-    #[value(name = "en")]
-    English,
-}
-
-impl Language {
-    /// The language of a POSIX locale name (`ja_JP.UTF-8`); what is not Japanese is English.
-    pub fn of_locale(locale: Option<&str>) -> Self {
-        if locale.is_some_and(|locale| locale.starts_with("ja")) {
-            Language::Japanese
-        } else {
-            Language::English
-        }
-    }
-
-    /// One of two words.
-    pub fn pick<'a>(self, ja: &'a str, en: &'a str) -> &'a str {
-        match self {
-            Language::Japanese => ja,
-            Language::English => en,
-        }
-    }
-}
-
-/// The same sentence in both languages. As an error it displays in English, for the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Text {
-    /// Japanese.
-    pub ja: String,
-    /// English.
-    pub en: String,
-}
-
-impl Text {
-    /// Both languages at once.
-    pub fn new(ja: impl Into<String>, en: impl Into<String>) -> Self {
-        Text { ja: ja.into(), en: en.into() }
-    }
-
-    /// The sentence in one language.
-    pub fn in_language(&self, language: Language) -> &str {
-        language.pick(&self.ja, &self.en)
-    }
-}
-
-impl fmt::Display for Text {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.en)
-    }
-}
-
-impl std::error::Error for Text {}
+use daicho_proto::text::is_obeyed;
+pub use daicho_proto::text::{Language, Text};
 
 /// An error and all that led to it, in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
@@ -83,10 +24,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for sign in text.chars() {
-        let hides = matches!(sign,
-            '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-        if hides || sign.is_control() {
+        if is_obeyed(sign) {
             escaped.extend(sign.escape_unicode());
         } else {
             escaped.push(sign);
@@ -129,12 +67,5 @@ mod tests {
         assert_eq!(cell("受付", 6), "受付  ");
         assert_eq!(cell("受付端末", 6), "受付… ");
         assert_eq!(cell("abcdefgh", 6), "abcde…");
-    }
-
-    #[test]
-    fn the_locale_chooses_the_language() {
-        assert_eq!(Language::of_locale(Some("ja_JP.UTF-8")), Language::Japanese);
-        assert_eq!(Language::of_locale(Some("C")), Language::English);
-        assert_eq!(Language::of_locale(None), Language::English);
     }
 }

@@ -3,6 +3,7 @@
 //! Names and labels come from endpoints and are hostile: everything passes through [`plain`], so that no text can
 //! break a line, become a header, or turn the direction of what follows.
 
+use daicho_proto::text::is_obeyed;
 use daicho_proto::time::japan;
 use daicho_rules::rule::{Proof, Severity};
 use daicho_rules::text::{Language, Text};
@@ -38,14 +39,6 @@ pub fn plain(text: &str, most: usize) -> String {
         }
     }
     visible
-}
-
-/// Characters that do something instead of being seen.
-fn is_obeyed(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
-            | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 
 /// A server's answer, for logs and people.

@@ -6,6 +6,7 @@
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
+use daicho_proto::text::is_obeyed;
 use daicho_rules::text::Language;
 use serde::Serialize;
 use unicode_width::UnicodeWidthChar as _;
@@ -95,7 +96,7 @@ pub fn json<T: Serialize + ?Sized>(value: &T) -> anyhow::Result<String> {
     let mut text = String::with_capacity(plain.len() + 1);
     for c in plain.chars() {
         // serde_json itself escapes what is below a space; the newlines that are left are between the values.
-        if c != '\n' && is_dangerous(c) {
+        if c != '\n' && is_obeyed(c) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
                 text.push_str(&format!("\\u{unit:04x}"));
@@ -116,20 +117,11 @@ pub fn escape(text: &str) -> String {
             '\n' => escaped.push_str("\\n"),
             '\r' => escaped.push_str("\\r"),
             '\t' => escaped.push_str("\\t"),
-            c if is_dangerous(c) => escaped.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+            c if is_obeyed(c) => escaped.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
             c => escaped.push(c),
         }
     }
     escaped
-}
-
-/// Control characters (C0, DEL, C1), characters that turn the direction of writing or break lines (Unicode UAX #9, #14),
-/// invisible ones and tags.
-fn is_dangerous(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Rows under headings.
