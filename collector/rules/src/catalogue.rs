@@ -41,7 +41,8 @@ pub fn stock_service(name: &str, host: Option<&Host>) -> Option<&'static Stock> 
     let fits = |entry: &&Stock| {
         family.is_none_or(|known| entry.families.iter().any(|one| *one == "all" || known.contains(one)))
     };
-    STOCK.find(bare(name)).find(fits)
+    // A timer only starts the service of its name.
+    STOCK.find(name.strip_suffix(".timer").unwrap_or(bare(name))).find(fits)
 }
 
 /// The risky service of this name.
@@ -147,7 +148,38 @@ mod tests {
         assert!(stock_service("apt-daily.service", Some(&host("rocky"))).is_none());
         assert!(stock_service("getty@tty1.service", Some(&host("rocky"))).is_some());
         assert!(stock_service("apt-daily", None).is_some());
+        assert!(stock_service("apt-daily.timer", Some(&host("rocky"))).is_none());
         assert!(stock_service("backdoor.service", None).is_none());
+    }
+
+    #[test]
+    fn timers_and_sockets_of_a_stock_installation_are_stock() {
+        let debian = Host { os_id: Some("debian".to_owned()), ..Host::default() };
+        // All that Debian 12 enables or starts before anybody installs anything.
+        for name in [
+            "apt-daily-upgrade.timer",
+            "apt-daily.timer",
+            "dbus.socket",
+            "dpkg-db-backup.timer",
+            "e2scrub_all.timer",
+            "fstrim.timer",
+            "syslog.socket",
+            "systemd-fsckd.socket",
+            "systemd-initctl.socket",
+            "systemd-journald-audit.socket",
+            "systemd-journald-dev-log.socket",
+            "systemd-journald.socket",
+            "systemd-networkd.socket",
+            "systemd-rfkill.socket",
+            "systemd-tmpfiles-clean.timer",
+            "systemd-udevd-control.socket",
+            "systemd-udevd-kernel.socket",
+        ] {
+            assert!(stock_service(name, Some(&debian)).is_some(), "{name}");
+        }
+        for name in ["backdoor.timer", "backdoor.socket", "systemd-journal-remote.socket", "telnet.socket"] {
+            assert!(stock_service(name, Some(&debian)).is_none(), "{name}");
+        }
     }
 
     #[test]
