@@ -78,6 +78,7 @@ impl Platform for Linux {
             (accounts::WATCHED, Subject::Accounts),
             (antivirus::WATCHED, Subject::Antivirus),
             (host::WATCHED, Subject::Host),
+            (media::WATCHED, Subject::Media),
             (packages::WATCHED, Subject::Packages),
             (packages::WATCHED, Subject::Updates),
             (updates::WATCHED, Subject::Updates),

@@ -20,6 +20,10 @@ mod uevent;
 #[cfg(test)]
 mod tests;
 
+/// What lies on a disk is known a moment after the disk is: udev reads it, and these links tell that it has. The
+/// kernel's uevent is earlier, and no uevent of its own follows.
+pub(super) const WATCHED: &[&str] = &["/dev/disk/by-label", "/dev/disk/by-uuid"];
+
 /// One thing that is plugged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Connected {
