@@ -45,6 +45,7 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Works until SIGTERM or SIGINT.
 pub fn run(config: &Config, platform: Arc<dyn Platform>, drill: Option<Drill>) -> Result<(), Text> {
+    service::stay_small();
     let identity = Identity::read(&config.data_folder).map_err(|error| error.text())?;
     let _only = match Only::take(&config.data_folder) {
         Ok(Some(only)) => Some(only),
