@@ -7,6 +7,8 @@
 use std::collections::{HashMap, HashSet};
 use std::os::fd::AsFd as _;
 
+use rustix::io::Errno;
+
 use super::sockets;
 use crate::platform::linux::root::Root;
 
@@ -100,7 +102,7 @@ pub(super) fn read(root: &Root, problems: &mut Vec<String>) -> Vec<Process> {
         if hidden && !lost.is_empty() {
             let list = lost.join(", ");
             problems.push(format!(
-                "whose these listening sockets are cannot be seen (run the agent as root): {list}"
+                "whose these listening sockets are cannot be seen without CAP_SYS_PTRACE (see the agent's unit): {list}"
             ));
         } else if !lost.is_empty() {
             // The kernel's own, such as those of NFS, or a program's that another container hides.
@@ -126,9 +128,15 @@ fn held(root: &Root, pid: u32, sockets: &HashMap<u64, String>) -> Option<Vec<u64
     let mut target = Vec::with_capacity(64);
     for entry in rustix::fs::Dir::read_from(&folder).ok()? {
         let Ok(entry) = entry else { continue };
-        let Ok(link) = rustix::fs::readlinkat(folder.as_fd(), entry.file_name(), target) else {
-            target = Vec::with_capacity(64);
-            continue;
+        let link = match rustix::fs::readlinkat(folder.as_fd(), entry.file_name(), target) {
+            Ok(link) => link,
+            // CAP_DAC_READ_SEARCH opens the folder; where its links lead, only CAP_SYS_PTRACE tells (proc(5)).
+            Err(Errno::ACCESS | Errno::PERM) => return None,
+            // Closed meanwhile.
+            Err(_) => {
+                target = Vec::with_capacity(64);
+                continue;
+            }
         };
         let inode = link
             .to_str()
