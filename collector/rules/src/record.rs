@@ -255,11 +255,13 @@ impl EndpointRecord {
         };
         // A stick that stays in and tells no time is the same use, look after look.
         let lasts = told.is_none() && !begins && (from_record || sighting.present);
+        // One that was seen to go and comes again is used again, however soon.
+        let again = begins && !sighting.present && !sighting.found_afterwards;
         let told_before =
             |at: &Timestamp| (at.as_second() - attached_at.as_second()).abs() < SAME_CONNECTION_SECONDS;
         let forgotten = sighting.connections.len() == CONNECTIONS_MAX
             && sighting.connections.first().is_some_and(|oldest| attached_at < *oldest);
-        if !lasts && !forgotten && !sighting.connections.iter().any(told_before) {
+        if !lasts && !forgotten && (again || !sighting.connections.iter().any(told_before)) {
             sighting.uses += 1;
             sighting.connections.push(attached_at);
             sighting.connections.sort_unstable();

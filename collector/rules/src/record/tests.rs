@@ -36,6 +36,18 @@ fn one_connection_that_is_told_three_times_is_one_use() {
 }
 
 #[test]
+fn a_stick_that_goes_and_comes_again_at_once_is_used_twice() {
+    let mut record = EndpointRecord::default();
+    event(&mut record, MediumAction::Arrived, stick(None), "2026-11-22T00:00:00Z");
+    event(&mut record, MediumAction::Arrived, stick(None), "2026-11-22T00:00:01Z");
+    assert_eq!(record.sightings[0].uses, 1, "told twice, with no going between");
+    event(&mut record, MediumAction::Left, stick(None), "2026-11-22T00:00:02Z");
+    event(&mut record, MediumAction::Arrived, stick(None), "2026-11-22T00:00:03Z");
+    assert_eq!(record.sightings[0].uses, 2);
+    assert_eq!(record.sightings[0].attached_at, at("2026-11-22T00:00:03Z"));
+}
+
+#[test]
 fn a_stick_that_stays_in_is_one_use_look_after_look() {
     let mut record = EndpointRecord::default();
     for hour in 0..5 {
