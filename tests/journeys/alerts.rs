@@ -19,7 +19,8 @@ use daicho_rules::rule::{Kind, Proof, Severity};
 use daicho_rules::text::Text;
 use daicho_rules::violation::{State, StepKind, Violation, key};
 use daicho_tests::daemons::postfix::{Options, REFUSED};
-use daicho_tests::daemons::{Postfix, Rsyslog, free_port, wait_for};
+use daicho_tests::daemons::{Postfix, Rsyslog, free_port};
+use daicho_tests::programs::until;
 use ring::hmac;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -46,7 +47,7 @@ impl Telling {
         let task = tokio::spawn(alerts::run(collector.clone(), outbox.clone(), stopped));
         // Everybody has begun before the first violation: what follows is news and no digest of a beginning.
         let wanted = outbox.recipients();
-        wait_for("everybody's beginning", || {
+        until("everybody's beginning", || {
             let begun: Vec<alerts::Delivery> = collector.shelves.all("delivery/").unwrap();
             (begun.len() == wanted).then_some(())
         });
@@ -66,7 +67,7 @@ impl Telling {
     }
 
     fn wait_until_told(&self, entries: usize) -> Vec<alerts::Told> {
-        wait_for(&format!("{entries} entries in the log of deliveries"), || {
+        until(&format!("{entries} entries in the log of deliveries"), || {
             let told = alerts::told(&self.collector, 100).unwrap();
             (told.len() >= entries).then_some(told)
         })

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use crate::programs::PATIENCE;
+
 pub mod certificates;
 pub mod mail;
 pub mod postfix;
@@ -18,11 +20,7 @@ pub use mail::Mail;
 pub use postfix::Postfix;
 pub use rsyslog::Rsyslog;
 
-/// The longest that a daemon may need to start or to deliver on a busy machine. Reaching it fails the test; nothing
-/// waits for it otherwise.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Between two looks at what no event announces.
+/// Between two looks whether a daemon that was asked to stop has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// The program, if it is installed and may be used. Otherwise the test says that it was skipped, and with `CI=true` fails.
@@ -46,18 +44,6 @@ fn missing<T>(reason: &str) -> Option<T> {
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address").port()
-}
-
-/// Looks until `look` finds something.
-pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::sleep(LOOK_EVERY);
-    }
 }
 
 /// A daemon that ends with the test.

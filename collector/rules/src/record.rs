@@ -127,14 +127,6 @@ pub struct Sighting {
 }
 
 impl EndpointRecord {
-    /// What a document tells, as if its endpoint had reported it at `received_at`.
-    pub fn from_document(document: Document, received_at: Timestamp) -> Self {
-        let mut record = EndpointRecord::default();
-        record.take_document(document);
-        record.last_heard = Some(received_at);
-        record
-    }
-
     /// Takes a document in, heard when it was observed.
     pub fn take_document(&mut self, document: Document) {
         let observed_at = document.observed_at;

@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{Certificates, Daemon, Mail, find, free_port, wait_for};
+use super::{Certificates, Daemon, Mail, find, free_port};
+use crate::programs::until;
 
 /// This recipient is refused for good: `550`.
 pub const REFUSED: &str = "refused@hospital.example";
@@ -80,7 +81,7 @@ impl Postfix {
 
     /// Waits until `count` mails were delivered.
     pub fn wait_for_mails(&self, count: usize) -> Vec<Mail> {
-        wait_for(&format!("{count} mails; Postfix says: {}", self.log()), || {
+        until(&format!("{count} mails; Postfix says: {}", self.log()), || {
             let mails = self.mails();
             (mails.len() >= count).then_some(mails)
         })
@@ -95,7 +96,7 @@ impl Postfix {
         let port = self.port;
         let log = self.folder.path().join("mail.log");
         let daemon = &mut self.daemon;
-        wait_for("Postfix's greeting", || {
+        until("Postfix's greeting", || {
             let log = || fs::read_to_string(&log).unwrap_or_default();
             assert!(!daemon.ended(), "Postfix ended: {}", log());
             let stream = TcpStream::connect(("127.0.0.1", port)).ok()?;

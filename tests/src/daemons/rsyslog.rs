@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Certificates, Daemon, find, free_port, missing, wait_for};
+use super::{Certificates, Daemon, find, free_port, missing};
+use crate::programs::until;
 
 /// A running rsyslogd.
 pub struct Rsyslog {
@@ -55,7 +56,7 @@ impl Rsyslog {
 
     /// Waits until `count` lines of the collector arrived.
     pub fn wait_for_lines(&self, count: usize) -> Vec<Value> {
-        wait_for(&format!("{count} lines"), || {
+        until(&format!("{count} lines"), || {
             let lines = self.lines();
             (lines.len() >= count).then_some(lines)
         })
@@ -77,7 +78,7 @@ impl Rsyslog {
         let ports = [self.tcp_port, self.tls_port];
         let udp_port = self.udp_port;
         let (daemon, folder) = (&mut self.daemon, &self.folder);
-        wait_for("rsyslog's ports", || {
+        until("rsyslog's ports", || {
             let said = || fs::read_to_string(folder.path().join("output.log")).unwrap_or_default();
             assert!(!daemon.ended(), "rsyslogd ended: {}", said());
             // Its datagram port is taken once it listens: we cannot have it then.
