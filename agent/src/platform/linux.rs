@@ -1,6 +1,7 @@
 //! Linux: each subject has a file that reads the machine and parses what it read; the parsing is pure.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use daicho_proto::facts::{
     Account, Antivirus, Host, Look, Medium, MediumEvent, Package, Service, Software, Subject, Updates,
@@ -26,17 +27,19 @@ pub struct Linux {
     root: root::Root,
     /// Where this process finds the machine's `/`.
     top: PathBuf,
+    /// What the follower of media knows of their use, for the inventory.
+    uses: Mutex<media::Uses>,
 }
 
 impl Linux {
     /// This machine.
     pub fn here() -> Self {
-        Linux { root: root::Root::here(), top: PathBuf::from("/") }
+        Linux { root: root::Root::here(), top: PathBuf::from("/"), uses: Mutex::default() }
     }
 
     /// The files below `path`.
     pub fn at_root(path: &Path) -> std::io::Result<Self> {
-        Ok(Linux { root: root::Root::at(path)?, top: path.to_owned() })
+        Ok(Linux { root: root::Root::at(path)?, top: path.to_owned(), uses: Mutex::default() })
     }
 }
 
@@ -70,7 +73,7 @@ impl Platform for Linux {
     }
 
     fn media(&self) -> Look<Vec<Medium>> {
-        media::look(&self.root, clock::now())
+        media::look(&self.root, clock::now(), &self.uses)
     }
 
     fn watched_paths(&self) -> Vec<(PathBuf, Subject)> {
@@ -92,6 +95,6 @@ impl Platform for Linux {
     }
 
     fn follow_media(&self, tell: &mut dyn FnMut(Timestamp, MediumEvent) -> bool) -> std::io::Result<()> {
-        media::follow(&self.root, tell)
+        media::follow(&self.root, &self.uses, tell)
     }
 }

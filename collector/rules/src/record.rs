@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use daicho_proto::document::Document;
 use daicho_proto::endpoint::EndpointId;
 use daicho_proto::facts::{
-    Account, Antivirus, Fact, Gap, Host, Look, Medium, MediumAction, MediumSeen, Package, Service, Software,
-    Update, Updates,
+    Account, Antivirus, Fact, Gap, Host, Look, Medium, MediumAction, MediumScan, MediumSeen, Package,
+    Service, Software, Update, Updates,
 };
 use daicho_proto::observation::{Observation, ObservationId};
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ pub const GAPS_MAX: usize = 32;
 pub const CONNECTIONS_MAX: usize = 64;
 
 /// Two tellings of one connection differ by less: the kernel's event, the inventory and the journal each have a clock.
-const SAME_CONNECTION_SECONDS: i64 = 10;
+pub(crate) const SAME_CONNECTION_SECONDS: i64 = 10;
 
 /// What is known of one endpoint. A subject that is `None` was never reported.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -122,8 +122,24 @@ pub struct Sighting {
     pub connections: Vec<Timestamp>,
     /// How many connections were seen.
     pub uses: u64,
+    /// What antivirus records say of its newest uses, oldest first: one for each first mount of a connection.
+    #[serde(default)]
+    pub scans: Vec<UseScan>,
     /// The observation that told of the last connection.
     pub observation: Option<ObservationId>,
+}
+
+/// What antivirus records say of one use of a medium.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UseScan {
+    /// When the use began: the first mount.
+    pub since: Timestamp,
+    /// What the records said when they were last asked.
+    pub scan: MediumScan,
+    /// When that was.
+    pub observed_at: Timestamp,
+    /// Whether the medium was taken away since.
+    pub ended: bool,
 }
 
 impl EndpointRecord {
@@ -241,10 +257,19 @@ impl EndpointRecord {
                 found_afterwards: from_record,
                 uses: connections.len() as u64,
                 connections,
+                scans: medium
+                    .scan
+                    .as_ref()
+                    .and_then(|scan| UseScan::of(scan, present, observed_at))
+                    .into_iter()
+                    .collect(),
                 observation,
             });
             return;
         };
+        if let Some(scan) = medium.scan.as_ref().and_then(|scan| UseScan::of(scan, present, observed_at)) {
+            sighting.take_scan(scan);
+        }
         // A stick that stays in and tells no time is the same use, look after look.
         let lasts = told.is_none() && !begins && (from_record || sighting.present);
         // One that was seen to go and comes again is used again, however soon.
@@ -283,6 +308,30 @@ impl EndpointRecord {
             let oldest = self.sightings.iter().enumerate().filter(|(_, sighting)| !sighting.present);
             if let Some((index, _)) = oldest.min_by_key(|(_, sighting)| sighting.last_at) {
                 self.sightings.remove(index);
+            }
+        }
+    }
+}
+
+impl UseScan {
+    /// A use whose beginning nobody saw has no name: nothing can be said of it.
+    fn of(scan: &MediumScan, present: bool, observed_at: Timestamp) -> Option<Self> {
+        Some(UseScan { since: scan.since?, scan: scan.clone(), observed_at, ended: !present })
+    }
+}
+
+impl Sighting {
+    fn take_scan(&mut self, new: UseScan) {
+        match self.scans.iter_mut().find(|known| known.since == new.since) {
+            Some(known) if known.observed_at <= new.observed_at => {
+                *known = UseScan { ended: known.ended || new.ended, ..new };
+            }
+            Some(_) => {}
+            None => {
+                self.scans.push(new);
+                self.scans.sort_unstable_by_key(|scan| scan.since);
+                let excess = self.scans.len().saturating_sub(CONNECTIONS_MAX);
+                self.scans.drain(..excess);
             }
         }
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::MediumScan;
 use crate::{time, wire};
 
 /// One medium or device. A missing serial is unknown, never guessed: two such sticks cannot be told apart.
@@ -33,6 +34,9 @@ pub struct Medium {
     pub first_seen: Option<Timestamp>,
     /// When it was last seen.
     pub last_seen: Option<Timestamp>,
+    /// What antivirus records say of this use of it; `None`: nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scan: Option<MediumScan>,
 }
 
 impl Medium {
@@ -123,6 +127,7 @@ impl From<wire::Medium> for Medium {
             seen: if wire.seen == "record" { MediumSeen::Record } else { MediumSeen::Present },
             first_seen: wire.first_seen_us.map(time::from_wire),
             last_seen: wire.last_seen_us.map(time::from_wire),
+            scan: wire.scan.map(MediumScan::from),
         }
     }
 }
@@ -145,6 +150,7 @@ impl From<Medium> for wire::Medium {
             },
             first_seen_us: medium.first_seen.map(time::to_wire),
             last_seen_us: medium.last_seen.map(time::to_wire),
+            scan: medium.scan.map(wire::MediumScan::from),
         }
     }
 }

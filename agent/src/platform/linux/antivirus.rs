@@ -10,6 +10,8 @@ use jiff::tz::TimeZone;
 
 use super::root::Root;
 
+pub(super) mod scan_log;
+
 /// What changes when patterns do.
 pub(super) const WATCHED: &[&str] = &["/var/lib/clamav"];
 

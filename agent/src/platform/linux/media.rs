@@ -1,11 +1,13 @@
 //! Media of a Linux machine: `read` touches the machine, `parse` is pure. Nothing here opens a device.
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 use daicho_proto::facts::{Look, Medium, MediumEvent};
 use jiff::Timestamp;
 use sysinfo::System;
 
+use super::antivirus::scan_log;
 use super::root::Root;
 
 mod blocks;
@@ -16,9 +18,12 @@ mod sysfs;
 mod tracker;
 mod udev;
 mod uevent;
+mod uses;
 
 #[cfg(test)]
 mod tests;
+
+pub(super) use uses::Uses;
 
 /// What lies on a disk is known a moment after the disk is: udev reads it, and these links tell that it has. The
 /// kernel's uevent is earlier, and no uevent of its own follows.
@@ -57,7 +62,7 @@ struct Snapshot {
 }
 
 /// Looks at what is plugged in. A root without a tree of devices (a disk's image) cannot tell.
-pub(super) fn look(root: &Root, now: Timestamp) -> Look<Vec<Medium>> {
+pub(super) fn look(root: &Root, now: Timestamp, uses: &Mutex<Uses>) -> Look<Vec<Medium>> {
     if !root.exists("/sys/bus") && !root.exists("/sys/class") {
         return if root.is_live() {
             Look::Unreadable { problems: vec!["/sys is not mounted, so media cannot be seen".to_owned()] }
@@ -67,7 +72,10 @@ pub(super) fn look(root: &Root, now: Timestamp) -> Look<Vec<Medium>> {
     }
     let boot_time = if root.is_live() { boot_time() } else { None };
     match sysfs::snapshot(root, boot_time) {
-        Ok(snapshot) => {
+        Ok(mut snapshot) => {
+            if root.is_live() {
+                tell_scans(root, now, uses, &mut snapshot);
+            }
             // An empty reader that is built in is no medium.
             let media = snapshot
                 .connected
@@ -85,9 +93,19 @@ pub(super) fn look(root: &Root, now: Timestamp) -> Look<Vec<Medium>> {
 /// Follows what comes and goes on this machine. Below another root nothing does.
 pub(super) fn follow(
     root: &Root,
+    uses: &Mutex<Uses>,
     tell: &mut dyn FnMut(Timestamp, MediumEvent) -> bool,
 ) -> std::io::Result<()> {
-    if root.is_live() { follower::follow(root, tell) } else { Ok(()) }
+    if root.is_live() { follower::follow(root, uses, tell) } else { Ok(()) }
+}
+
+/// Writes beside each medium what the antivirus records say of its use.
+fn tell_scans(root: &Root, now: Timestamp, uses: &Mutex<Uses>, snapshot: &mut Snapshot) {
+    let record = |since: Timestamp, is_ours: &dyn Fn(&str) -> bool| scan_log::read(root, since, is_ours);
+    let mut uses = uses.lock().unwrap_or_else(PoisonError::into_inner);
+    for connected in &mut snapshot.connected {
+        connected.medium.scan = uses.scan(&connected.key, now, &record);
+    }
 }
 
 fn boot_time() -> Option<Timestamp> {

@@ -1,7 +1,7 @@
 //! Folding: inventories replace, media add up, and what one look cannot date keeps its first day.
 
 use super::*;
-use daicho_proto::facts::MediumEvent;
+use daicho_proto::facts::{MediumEvent, ScanState};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -45,6 +45,28 @@ fn a_stick_that_goes_and_comes_again_at_once_is_used_twice() {
     event(&mut record, MediumAction::Arrived, stick(None), "2026-11-22T00:00:03Z");
     assert_eq!(record.sightings[0].uses, 2);
     assert_eq!(record.sightings[0].attached_at, at("2026-11-22T00:00:03Z"));
+}
+
+#[test]
+fn what_the_records_say_of_each_use_stays_beside_what_they_say_of_the_next() {
+    let mut record = EndpointRecord::default();
+    let scanned = |since: &str, state: ScanState| {
+        let scan = MediumScan { state, since: Some(at(since)), ..MediumScan::default() };
+        Medium { scan: Some(scan), ..stick(None) }
+    };
+    let first = "2026-11-22T00:00:01Z";
+    event(&mut record, MediumAction::Arrived, stick(None), "2026-11-22T00:00:00Z");
+    event(&mut record, MediumAction::Mounted, scanned(first, ScanState::None), first);
+    event(&mut record, MediumAction::Left, scanned(first, ScanState::None), "2026-11-22T00:05:00Z");
+    let second = "2026-11-22T01:00:01Z";
+    event(&mut record, MediumAction::Arrived, stick(None), "2026-11-22T01:00:00Z");
+    event(&mut record, MediumAction::Mounted, scanned(second, ScanState::None), second);
+    inventory(&mut record, vec![scanned(second, ScanState::At)], "2026-11-22T01:05:00Z");
+    // One that comes late does not undo what is known since.
+    event(&mut record, MediumAction::Mounted, scanned(second, ScanState::None), second);
+    let told: Vec<(ScanState, bool)> =
+        record.sightings[0].scans.iter().map(|it| (it.scan.state, it.ended)).collect();
+    assert_eq!(told, [(ScanState::None, true), (ScanState::At, false)]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
 
 use daicho_proto::facts::MediumEvent;
 use jiff::Timestamp;
@@ -11,9 +12,11 @@ use rustix::io::Errno;
 use rustix::net::netlink::{KOBJECT_UEVENT, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recvfrom, socket_with, sockopt};
 
+use super::super::antivirus::scan_log;
 use super::super::root::Root;
 use super::tracker::Tracker;
 use super::uevent::Uevent;
+use super::uses::Uses;
 use super::{boot_time, sysfs};
 use crate::clock;
 
@@ -28,21 +31,33 @@ const MESSAGE_BYTES_MAX: usize = 8 * 1024;
 const WAITING_BYTES: usize = 1024 * 1024;
 
 /// Listens until `tell` answers `false`.
-pub(super) fn follow(root: &Root, tell: &mut dyn FnMut(Timestamp, MediumEvent) -> bool) -> io::Result<()> {
+pub(super) fn follow(
+    root: &Root,
+    uses: &Mutex<Uses>,
+    tell: &mut dyn FnMut(Timestamp, MediumEvent) -> bool,
+) -> io::Result<()> {
     let socket = listen()?;
     let mounts = File::open("/proc/self/mountinfo")?;
+    let record = |since: Timestamp, is_ours: &dyn Fn(&str) -> bool| scan_log::read(root, since, is_ours);
+    let uses_now = || uses.lock().unwrap_or_else(PoisonError::into_inner);
     // After the socket is bound: what arrives during the look waits there.
-    let mut tracker = Tracker::starting_with(sysfs::snapshot(root, boot_time())?);
+    let snapshot = sysfs::snapshot(root, boot_time())?;
+    uses_now().begin(&snapshot);
+    let mut tracker = Tracker::starting_with(snapshot);
     loop {
         let (heard, remounted) = wait(&socket, &mounts)?;
+        let now = clock::now();
         let mut events = Vec::new();
         let mut look = remounted && tracker.is_watching();
         if heard {
+            tracker.tell_scans(|key| uses_now().scan(key, now, &record));
             look |= drain(&socket, &mut tracker, &mut events)?;
         }
-        let now = clock::now();
         if look {
-            events.extend(tracker.media_now(sysfs::snapshot(root, boot_time())?));
+            let mut snapshot = sysfs::snapshot(root, boot_time())?;
+            uses_now().see(&snapshot, now, &record);
+            super::tell_scans(root, now, uses, &mut snapshot);
+            events.extend(tracker.media_now(snapshot));
         }
         for event in events {
             if !tell(now, event) {

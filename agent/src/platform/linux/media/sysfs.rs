@@ -89,6 +89,7 @@ fn read_usb(
         seen: MediumSeen::Present,
         first_seen: first_seen(root, &folder, record.initialized_us, boot_time),
         last_seen: None,
+        scan: None,
     };
     let number = attribute(root, &folder, "devnum").unwrap_or_default();
     Some(Connected { key: format!("{path}#{number}"), path: path.to_owned(), is_fixed, slot, medium })

@@ -114,7 +114,7 @@ impl Tree {
     }
 
     fn media(&self) -> Vec<Medium> {
-        let look = look(&self.root(), Timestamp::UNIX_EPOCH);
+        let look = look(&self.root(), Timestamp::UNIX_EPOCH, &Mutex::default());
         assert!(look.is_complete(), "{look:?}");
         look.value().unwrap().clone()
     }
@@ -365,7 +365,10 @@ fn only_what_can_change_media_asks_for_a_look() {
 #[test]
 fn a_root_without_a_tree_of_devices_cannot_tell() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(look(&Root::at(folder.path()).unwrap(), Timestamp::UNIX_EPOCH), Look::Unsupported);
+    assert_eq!(
+        look(&Root::at(folder.path()).unwrap(), Timestamp::UNIX_EPOCH, &Mutex::default()),
+        Look::Unsupported
+    );
 }
 
 #[test]
@@ -394,5 +397,5 @@ fn no_bytes_make_a_parser_panic() {
 #[test]
 fn this_machine_can_be_looked_at() {
     assert!(Path::new("/sys").exists());
-    assert!(!matches!(look(&Root::here(), Timestamp::UNIX_EPOCH), Look::Unsupported));
+    assert!(!matches!(look(&Root::here(), Timestamp::UNIX_EPOCH, &Mutex::default()), Look::Unsupported));
 }

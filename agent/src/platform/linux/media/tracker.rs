@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use daicho_proto::facts::{Medium, MediumAction, MediumEvent, MediumSeen};
+use daicho_proto::facts::{Medium, MediumAction, MediumEvent, MediumScan, MediumSeen};
 
 use super::kind::{self, Interface, Traits};
 use super::uevent::Uevent;
@@ -39,6 +39,13 @@ impl Tracker {
     /// Whether anything is connected whose mounts could change.
     pub(super) fn is_watching(&self) -> bool {
         !self.connections.is_empty()
+    }
+
+    /// Writes beside each medium what is known of its scan, so that it is told when the medium leaves.
+    pub(super) fn tell_scans(&mut self, mut scan: impl FnMut(&str) -> Option<MediumScan>) {
+        for (key, connection) in &mut self.connections {
+            connection.now.medium.scan = scan(key);
+        }
     }
 
     /// Takes one uevent in. What it cannot tell, the look after it does.
