@@ -47,6 +47,20 @@ pub fn stay_small() {
     }
 }
 
+/// How late the kernel may make a timer of a thread that has no hurry. An hour is as good as never; less wakes more.
+#[cfg(target_os = "linux")]
+const UNHURRIED_NANOSECONDS: std::num::NonZeroU64 =
+    std::num::NonZeroU64::new(3_600_000_000_000).expect("an hour is not zero");
+
+/// Lets the kernel make the timers of this thread, and of the threads that it starts, as late as it likes. What wakes
+/// them otherwise still wakes them at once.
+pub fn be_unhurried() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::thread::set_current_timer_slack(Some(UNHURRIED_NANOSECONDS)) {
+        tracing::debug!(%error, "Kernel keeps its timers exact.");
+    }
+}
+
 /// The one agent that may work in a data folder. The system lets go of it when the agent ends, however it ends.
 pub struct Only {
     #[expect(dead_code, reason = "held for its lock")]

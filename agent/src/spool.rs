@@ -14,9 +14,11 @@
 //! | `d/<subject>` | digest and time of the newest inventory that was taken |
 //! | `r/<drill>` | lines of a drill that are taken |
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::future::Future as _;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use daicho_proto::facts::{Fact, Gap, Subject};
@@ -130,7 +132,7 @@ impl Spool {
         // No timer: whoever appends flushes.
         let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
         // sled panics on some damaged files where it should answer with an error.
-        let tree = catch_unwind(AssertUnwindSafe(|| config.open()))
+        let tree = catch_unwind(AssertUnwindSafe(|| open_unhurried(&config)))
             .map_err(|_| SpoolError::Damaged("its files cannot be understood".to_owned()))??;
         let state = match (number(&tree, "m/form")?, number(&tree, "m/incarnation")?) {
             (None, None) if tree.is_empty() => {
@@ -439,6 +441,20 @@ impl Spool {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Opens sled so that its threads let us sleep. It starts seven of them with the first task, and each looks for work
+/// once a second even though work wakes it at once: 420 wake-ups a minute for nothing. A thread inherits how late the
+/// kernel may make its timers, prctl(2), `PR_SET_TIMERSLACK`; so the first task comes from a thread that has no hurry.
+fn open_unhurried(config: &sled::Config) -> sled::Result<sled::Db> {
+    let open = || {
+        crate::service::be_unhurried();
+        let tree = config.open()?;
+        // Opening alone may have no task. A flush that is asked for once has become one; nobody needs its answer.
+        drop(Box::pin(tree.flush_async()).as_mut().poll(&mut Context::from_waker(Waker::noop())));
+        Ok(tree)
+    };
+    std::thread::scope(|scope| scope.spawn(open).join()).unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 fn numbered(prefix: &str, number: u64) -> Vec<u8> {

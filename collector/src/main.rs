@@ -213,12 +213,28 @@ fn work(data: &Path, config: Config) -> Result<()> {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = tokio::signal::ctrl_c() => {}
+                    () = say_that_we_live() => {}
                 }
                 let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
             })
             .await;
         Ok(())
     })
+}
+
+/// Tells systemd's watchdog twice in its time that requests are still answered: a runtime whose threads all hang tells
+/// nothing, and is started again.
+async fn say_that_we_live() {
+    let Some(allowed) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
+    let mut tick = tokio::time::interval(allowed / 2);
+    loop {
+        tick.tick().await;
+        // Each on whichever thread is free, as a request would be: the main thread alone proves little.
+        let alive = tokio::spawn(async { sd_notify::notify(&[sd_notify::NotifyState::Watchdog]) });
+        if !matches!(alive.await, Ok(Ok(()))) {
+            tracing::debug!("Watchdog did not listen.");
+        }
+    }
 }
 
 fn tell(done: Done, say: &dyn Fn(Text), hint: &dyn Fn(Text)) {

@@ -319,3 +319,26 @@ fn events_wait_in_memory_while_the_disk_takes_none() {
     assert_eq!(names(&batch)[..2], ["gap 2", "2"]);
     assert_eq!(batch.observations.len(), 1_001);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_threads_of_the_spool_let_the_machine_sleep() {
+    let data = TempDir::new().unwrap();
+    let spool = Spool::open(data.path(), 1 << 20, 1).unwrap();
+    let mut slacks = Vec::new();
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        let id = task.unwrap().file_name().into_string().unwrap();
+        let comm = std::fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
+        // Of another thread only root is told.
+        if let (true, Ok(slack)) =
+            (comm.starts_with("sled-io"), std::fs::read_to_string(format!("/proc/{id}/timerslack_ns")))
+        {
+            slacks.push(slack.trim().parse::<u64>().unwrap());
+        }
+    }
+    if rustix::process::geteuid().is_root() {
+        assert!(slacks.len() >= 7, "sled started {} threads that can be seen", slacks.len());
+    }
+    assert!(slacks.iter().all(|&slack| slack >= 60_000_000_000), "{slacks:?}");
+    drop(spool);
+}
