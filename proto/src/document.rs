@@ -32,6 +32,9 @@ pub struct Document {
     /// When the package lists behind `updates` were last fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updates_as_of: Option<Timestamp>,
+    /// Its packages that no package list offers: their updates cannot be seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub updates_unlisted: Vec<Package>,
     /// Its antivirus products.
     #[serde(default)]
     pub antivirus: Option<Vec<Antivirus>>,
@@ -72,6 +75,7 @@ impl Document {
             packages: None,
             updates: None,
             updates_as_of: None,
+            updates_unlisted: Vec::new(),
             antivirus: None,
             services: None,
             software: None,
@@ -87,7 +91,8 @@ impl Document {
                 Fact::Updates(look) => {
                     let updates = document.unwrap(Subject::Updates, look);
                     document.updates_as_of = updates.as_ref().and_then(|updates| updates.as_of);
-                    document.updates = updates.map(|updates| updates.pending);
+                    (document.updates, document.updates_unlisted) = updates
+                        .map_or_else(Default::default, |updates| (Some(updates.pending), updates.unlisted));
                 }
                 Fact::Antivirus(look) => document.antivirus = document.unwrap(Subject::Antivirus, look),
                 Fact::Services(look) => document.services = document.unwrap(Subject::Services, look),
@@ -101,7 +106,7 @@ impl Document {
 
     /// The inventories of this document, one for each subject.
     pub fn into_facts(self) -> Vec<Fact> {
-        let updates_as_of = self.updates_as_of;
+        let (as_of, unlisted) = (self.updates_as_of, self.updates_unlisted);
         let unsupported = self.unsupported;
         let problems = self.problems;
         let context = |subject| {
@@ -122,7 +127,7 @@ impl Document {
             Fact::Packages(look(context(Subject::Packages), self.packages)),
             Fact::Updates(look(
                 context(Subject::Updates),
-                self.updates.map(|pending| Updates { as_of: updates_as_of, pending }),
+                self.updates.map(|pending| Updates { as_of, pending, unlisted }),
             )),
             Fact::Antivirus(look(context(Subject::Antivirus), self.antivirus)),
             Fact::Services(look(context(Subject::Services), self.services)),
@@ -158,7 +163,11 @@ mod tests {
                 problems: vec!["lastlog could not be read".to_owned()],
             }),
             Fact::Packages(Look::Unreadable { problems: vec!["dpkg status is cut off".to_owned()] }),
-            Fact::Updates(Look::complete(Updates { as_of: Some(Timestamp::UNIX_EPOCH), pending: vec![] })),
+            Fact::Updates(Look::complete(Updates {
+                as_of: Some(Timestamp::UNIX_EPOCH),
+                pending: vec![],
+                unlisted: vec![Package { name: "viewer".to_owned(), held: true, ..Package::default() }],
+            })),
             Fact::Antivirus(Look::Unsupported),
             Fact::Services(Look::complete(vec![])),
             Fact::Software(Look::complete(vec![])),

@@ -15,7 +15,7 @@ pub mod updates;
 pub use accounts::{Account, LastLogin, LoginState, Password, PasswordState};
 pub use antivirus::Antivirus;
 pub use gap::Gap;
-pub use host::Host;
+pub use host::{Host, RestartKind, RestartReason};
 pub use look::Look;
 pub use media::{Medium, MediumAction, MediumEvent, MediumKind, MediumSeen};
 pub use media_scan::{MediumScan, ScanState};

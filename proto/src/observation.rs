@@ -103,7 +103,11 @@ impl TryFrom<wire::Observation> for Observation {
                 Fact::Packages(Look::from_wire(look.outcome, look.problems, || all(look.packages))?)
             }
             W::Updates(look) => Fact::Updates(Look::from_wire(look.outcome, look.problems, || {
-                Ok(Updates { as_of: look.as_of_us.map(time::from_wire), pending: all(look.updates)? })
+                Ok(Updates {
+                    as_of: look.as_of_us.map(time::from_wire),
+                    pending: all(look.updates)?,
+                    unlisted: all(look.unlisted)?,
+                })
             })?),
             W::Antivirus(look) => {
                 Fact::Antivirus(Look::from_wire(look.outcome, look.problems, || all(look.antivirus))?)
@@ -144,8 +148,10 @@ impl From<Observation> for wire::Observation {
             Fact::Updates(look) => {
                 let (outcome, problems, value) = look.into_wire();
                 let as_of_us = value.as_ref().and_then(|updates| updates.as_of).map(time::to_wire);
-                let updates = all(value.map(|updates| updates.pending));
-                W::Updates(wire::UpdatesLook { outcome, problems, updates, as_of_us })
+                let (updates, unlisted) =
+                    value.map(|updates| (updates.pending, updates.unlisted)).unwrap_or_default();
+                let (updates, unlisted) = (all(Some(updates)), all(Some(unlisted)));
+                W::Updates(wire::UpdatesLook { outcome, problems, updates, as_of_us, unlisted })
             }
             Fact::Antivirus(look) => {
                 let (outcome, problems, value) = look.into_wire();

@@ -33,6 +33,62 @@ pub struct Host {
     pub boot_time: Option<Timestamp>,
     /// Whether an installed update waits for a restart.
     pub restart_pending: Option<bool>,
+    /// Why it waits, or why that is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub restart_reasons: Vec<RestartReason>,
+    /// The newest installed kernel of the running one's flavour: the one that the next start runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub installed_kernel: Option<String>,
+}
+
+/// One reason for a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RestartReason {
+    /// What kind of thing `name` is.
+    pub kind: RestartKind,
+    /// The kernel's release, the package, the service or program, the library.
+    pub name: String,
+    /// What was replaced under a service or program: a library's file name, or `program` for its own file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// The kinds of reasons for a restart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestartKind {
+    /// A newer kernel is installed than the one that runs.
+    Kernel,
+    /// A package was replaced that takes effect with the next start, or that asked for one itself.
+    Package,
+    /// A service or program still runs code whose file was replaced since it started.
+    Program,
+    /// A library was replaced, and whether something still uses the old one cannot be seen.
+    Unseen,
+    /// A kind that this version does not know.
+    #[default]
+    #[serde(other)]
+    Other,
+}
+
+impl RestartKind {
+    const NAMES: [(RestartKind, &'static str); 5] = [
+        (RestartKind::Kernel, "kernel"),
+        (RestartKind::Package, "package"),
+        (RestartKind::Program, "program"),
+        (RestartKind::Unseen, "unseen"),
+        (RestartKind::Other, "other"),
+    ];
+
+    /// The name in the observation document.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(kind, _)| *kind == self).map_or("other", |(_, name)| name)
+    }
+
+    fn named(name: &str) -> Self {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map_or(RestartKind::Other, |(kind, _)| *kind)
+    }
 }
 
 // === the wire ===
@@ -52,6 +108,8 @@ impl From<wire::Host> for Host {
             mac_addresses: wire.mac_addresses,
             boot_time: wire.boot_time_us.map(time::from_wire),
             restart_pending: wire.restart_pending,
+            restart_reasons: wire.restart_reasons.into_iter().map(RestartReason::from).collect(),
+            installed_kernel: wire.installed_kernel,
         }
     }
 }
@@ -71,6 +129,20 @@ impl From<Host> for wire::Host {
             mac_addresses: host.mac_addresses,
             boot_time_us: host.boot_time.map(time::to_wire),
             restart_pending: host.restart_pending,
+            restart_reasons: host.restart_reasons.into_iter().map(wire::RestartReason::from).collect(),
+            installed_kernel: host.installed_kernel,
         }
+    }
+}
+
+impl From<wire::RestartReason> for RestartReason {
+    fn from(wire: wire::RestartReason) -> Self {
+        RestartReason { kind: RestartKind::named(&wire.kind), name: wire.name, detail: wire.detail }
+    }
+}
+
+impl From<RestartReason> for wire::RestartReason {
+    fn from(reason: RestartReason) -> Self {
+        wire::RestartReason { kind: reason.kind.name().to_owned(), name: reason.name, detail: reason.detail }
     }
 }

@@ -20,20 +20,30 @@ pub struct Package {
     pub source_name: Option<String>,
     /// The source package's version, when it differs.
     pub source_version: Option<String>,
+    /// Whether somebody told the package manager to leave it as it is: dpkg's `hold`, dnf's versionlock, zypper's lock,
+    /// a version in apk's world.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
+    /// dpkg's word for a package whose files are on disk and that is not wholly installed: `unpacked`, `half-configured`,
+    /// `half-installed`, `triggers-awaited`, `triggers-pending`. `None`: it is installed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
 }
 
 // === the wire ===
 
 impl From<wire::Package> for Package {
     fn from(wire: wire::Package) -> Self {
-        let wire::Package { manager, name, version, architecture, source_name, source_version } = wire;
-        Package { manager, name, version, architecture, source_name, source_version }
+        let wire::Package { manager, name, version, architecture, source_name, source_version, held, state } =
+            wire;
+        Package { manager, name, version, architecture, source_name, source_version, held, state }
     }
 }
 
 impl From<Package> for wire::Package {
     fn from(package: Package) -> Self {
-        let Package { manager, name, version, architecture, source_name, source_version } = package;
-        wire::Package { manager, name, version, architecture, source_name, source_version }
+        let Package { manager, name, version, architecture, source_name, source_version, held, state } =
+            package;
+        wire::Package { manager, name, version, architecture, source_name, source_version, held, state }
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Package;
 use crate::wire;
 
 /// The pending updates, and how old the lists are that told of them.
@@ -13,6 +14,9 @@ pub struct Updates {
     pub as_of: Option<Timestamp>,
     /// What waits.
     pub pending: Vec<Update>,
+    /// Installed packages that no list offers in this version or a newer one: whether an update waits for them cannot be
+    /// seen. They came from a file, or from a repository that is no longer configured or no longer holds them.
+    pub unlisted: Vec<Package>,
 }
 
 /// One pending update.
@@ -31,20 +35,48 @@ pub struct Update {
     pub security: Option<bool>,
     /// The archive that offers it: `Debian-Security:12/oldstable-security`.
     pub origin: Option<String>,
+    /// The package's architecture: of two under one name, each may wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    /// Whether somebody told the package manager not to install it: a hold, a lock, a pin, an exclusion.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
+    /// The share of machines, in percent, that Ubuntu offers it to so far (`Phased-Update-Percentage`): below 100 this
+    /// machine may have to wait for its turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phased_percent: Option<u32>,
 }
 
 // === the wire ===
 
 impl From<wire::Update> for Update {
     fn from(wire: wire::Update) -> Self {
-        let wire::Update { manager, name, installed_version, available_version, security, origin } = wire;
-        Update { manager, name, installed_version, available_version, security, origin }
+        Update {
+            manager: wire.manager,
+            name: wire.name,
+            installed_version: wire.installed_version,
+            available_version: wire.available_version,
+            security: wire.security,
+            origin: wire.origin,
+            architecture: wire.architecture,
+            held: wire.held,
+            phased_percent: wire.phased_percent,
+        }
     }
 }
 
 impl From<Update> for wire::Update {
     fn from(update: Update) -> Self {
-        let Update { manager, name, installed_version, available_version, security, origin } = update;
-        wire::Update { manager, name, installed_version, available_version, security, origin }
+        wire::Update {
+            manager: update.manager,
+            name: update.name,
+            installed_version: update.installed_version,
+            available_version: update.available_version,
+            security: update.security,
+            origin: update.origin,
+            architecture: update.architecture,
+            held: update.held,
+            phased_percent: update.phased_percent,
+        }
     }
 }

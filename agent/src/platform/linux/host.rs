@@ -7,12 +7,23 @@ use jiff::Timestamp;
 use sysinfo::System;
 
 use super::root::Root;
+use restart::Restart;
 
+mod kernels;
 mod os_release;
 mod restart;
 
 /// What changes when the host does.
-pub(super) const WATCHED: &[&str] = &["/boot", "/etc/hostname", "/run/reboot-required"];
+/// A package that comes may bring a library that running programs have in another version.
+pub(super) const WATCHED: &[&str] = &[
+    "/boot",
+    "/etc/hostname",
+    "/run/reboot-required",
+    "/var/lib/dpkg",
+    "/var/lib/rpm",
+    "/usr/lib/sysimage/rpm",
+    "/lib/apk/db",
+];
 
 /// What makers write where a serial number or UUID belongs and none was given: it names nothing.
 const PLACEHOLDERS: &[&str] = &[
@@ -47,7 +58,7 @@ pub(super) fn look(root: &Root) -> Look<Host> {
     let release = read_os_release(root, &mut problems);
     let live = root.is_live();
     let kernel = if live { System::kernel_version() } else { None };
-    let restart_pending = if live { restart_pending(root, kernel.as_deref()) } else { None };
+    let restart = if live { restart::look(root, kernel.as_deref(), boot_time()) } else { Restart::default() };
     let etc_hostname = || root.read_text("/etc/hostname").ok().and_then(|text| parse_hostname(&text));
     let host = Host {
         hostname: if live { System::host_name().filter(|name| !name.is_empty()) } else { etc_hostname() },
@@ -64,7 +75,9 @@ pub(super) fn look(root: &Root) -> Look<Host> {
             .and_then(|serial| identity(&serial)),
         mac_addresses: read_mac_addresses(root, &mut problems),
         boot_time: if live { boot_time() } else { None },
-        restart_pending,
+        restart_pending: restart.pending,
+        restart_reasons: restart.reasons,
+        installed_kernel: restart.installed_kernel,
         kernel,
     };
     Look::Seen { value: host, problems }
@@ -169,27 +182,6 @@ fn parse_mac(text: &str) -> Option<String> {
 fn boot_time() -> Option<Timestamp> {
     let seconds = i64::try_from(System::boot_time()).ok()?;
     Timestamp::from_second(seconds).ok().filter(|&at| at > Timestamp::UNIX_EPOCH)
-}
-
-/// Packages of Debian and its kin leave a note; elsewhere a newer kernel is the sign that every system gives. `None`:
-/// neither says anything.
-fn restart_pending(root: &Root, kernel: Option<&str>) -> Option<bool> {
-    if root.exists("/run/reboot-required") || root.exists("/var/run/reboot-required") {
-        return Some(true);
-    }
-    let modules = root.list("/lib/modules").unwrap_or_default();
-    let images = root.list("/boot").unwrap_or_default();
-    let images = images.iter().filter_map(|name| name.strip_prefix("vmlinuz-"));
-    // Folders of modules outlive their kernels; an image without them cannot start. Either list alone is what there is.
-    let both: Vec<&str> = images.clone().filter(|image| modules.iter().any(|name| name == image)).collect();
-    let installed: Vec<&str> = if !both.is_empty() {
-        both
-    } else if modules.is_empty() {
-        images.collect()
-    } else {
-        modules.iter().map(String::as_str).collect()
-    };
-    restart::newer_kernel_waits(kernel?, installed.into_iter())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Pending updates, as the machine's own package lists tell: nothing is fetched, the network is left alone.
 
-use daicho_proto::facts::{Look, Update, Updates};
+use daicho_proto::facts::{Look, Package, Update, Updates};
 use jiff::Timestamp;
 
 use super::packages;
@@ -19,6 +19,8 @@ pub(super) const WATCHED: &[&str] =
 struct Outcome {
     /// `None`: there are no lists that could tell.
     pending: Option<Vec<Update>>,
+    /// What no list offers.
+    unlisted: Vec<Package>,
     as_of: Option<Timestamp>,
     problems: Vec<String>,
 }
@@ -63,9 +65,11 @@ fn combine(outcomes: Vec<Outcome>) -> Look<Updates> {
     }
     let mut problems = Vec::new();
     let mut pending = None;
+    let mut unlisted = Vec::new();
     let mut as_of: Option<Option<Timestamp>> = None;
     for outcome in outcomes {
         problems.extend(outcome.problems);
+        unlisted.extend(outcome.unlisted);
         if let Some(updates) = outcome.pending {
             pending.get_or_insert_with(Vec::new).extend(updates);
             // `None`, an unknown age, counts as the oldest.
@@ -73,7 +77,9 @@ fn combine(outcomes: Vec<Outcome>) -> Look<Updates> {
         }
     }
     match pending {
-        Some(pending) => Look::Seen { value: Updates { as_of: as_of.flatten(), pending }, problems },
+        Some(pending) => {
+            Look::Seen { value: Updates { as_of: as_of.flatten(), pending, unlisted }, problems }
+        }
         None => Look::Unreadable { problems },
     }
 }

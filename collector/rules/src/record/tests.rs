@@ -128,10 +128,11 @@ fn a_newer_offer_does_not_start_the_grace_again_and_an_installed_update_ends_it(
             available_version: Some(available.to_owned()),
             security: Some(true),
             origin: None,
+            ..Update::default()
         };
         let pending = if available.is_empty() { vec![] } else { vec![update] };
         let problems = if complete { vec![] } else { vec!["one list is cut off".to_owned()] };
-        let look = Look::Seen { value: Updates { as_of: None, pending }, problems };
+        let look = Look::Seen { value: Updates { pending, ..Updates::default() }, problems };
         record.take(Fact::Updates(look), at(observed_at), None);
         record.since.security_updates.values().copied().collect::<Vec<_>>()
     };

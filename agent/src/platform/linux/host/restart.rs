@@ -1,90 +1,143 @@
-//! Whether an installed update waits for a restart. Pure.
+//! Whether an installed update waits for a restart, and why: a note that packages leave, a newer kernel, a package that
+//! takes effect with the next start, a program that runs on with code whose file was replaced.
 
-use std::cmp::Ordering;
+use std::os::unix::fs::MetadataExt as _;
 
-/// Whether a kernel newer than the running one is installed. Only kernels of the same flavour compare: `6.1.0-18-amd64`
-/// with `6.1.0-20-amd64`, not with `6.1.0-20-rt-amd64`. `None`: the running one is not among them (a container, a kernel
-/// from elsewhere), so the installed ones say nothing of it.
-pub(super) fn newer_kernel_waits<'a>(
-    running: &str,
-    installed: impl Iterator<Item = &'a str>,
-) -> Option<bool> {
-    let flavour = flavour(running);
-    let mut seen = false;
-    let mut newer = false;
-    for release in installed.filter(|release| self::flavour(release) == flavour) {
-        match compare(release, running) {
-            Ordering::Equal => seen = true,
-            Ordering::Greater => newer = true,
-            Ordering::Less => {}
+use daicho_proto::facts::{RestartKind, RestartReason};
+use jiff::Timestamp;
+
+use super::kernels;
+use crate::platform::linux::packages::rpm;
+use crate::platform::linux::root::Root;
+
+mod elf;
+mod programs;
+
+/// The notes of Debian's and Ubuntu's packages, and of zypper. Where there is a list of names, it lies beside.
+const NOTES: [&str; 3] = ["/run/reboot-required", "/var/run/reboot-required", "/run/reboot-needed"];
+
+/// Packages of which a vendor says that they take effect with the next start: the list of dnf's needs-restarting,
+/// without the kernels, which are compared by their releases.
+const RPM_PACKAGES: [&str; 7] =
+    ["dbus", "dbus-broker", "dbus-daemon", "glibc", "linux-firmware", "microcode_ctl", "systemd"];
+
+/// The same of Debian's packages: the processor takes its microcode when the kernel starts.
+const DPKG_PACKAGES: [&str; 2] = ["amd64-microcode", "intel-microcode"];
+
+/// Files that change with each package that comes or goes.
+const DATABASES: [&str; 9] = [
+    "/var/lib/dpkg/status",
+    "/var/lib/rpm/rpmdb.sqlite",
+    "/var/lib/rpm/rpmdb.sqlite-wal",
+    "/var/lib/rpm/Packages",
+    "/var/lib/rpm/Packages.db",
+    "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+    "/usr/lib/sysimage/rpm/rpmdb.sqlite-wal",
+    "/usr/lib/sysimage/rpm/Packages.db",
+    "/lib/apk/db/installed",
+];
+
+/// What is known of a restart.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Restart {
+    /// `None`: nothing says that it waits, and nothing proves that it does not.
+    pub(super) pending: Option<bool>,
+    pub(super) reasons: Vec<RestartReason>,
+    pub(super) installed_kernel: Option<String>,
+}
+
+/// Looks at the running machine.
+pub(super) fn look(root: &Root, running: Option<&str>, booted: Option<Timestamp>) -> Restart {
+    let mut reasons = noted(root);
+    let (images, modules) =
+        (root.list("/boot").unwrap_or_default(), root.list("/lib/modules").unwrap_or_default());
+    let installed = installed_kernels(&images, &modules);
+    let newest = running.and_then(|running| kernels::newest(running, installed.into_iter()));
+    if let Some(newest) = newest.as_ref().filter(|newest| newest.waits) {
+        reasons.push(reason(RestartKind::Kernel, newest.release));
+    }
+    let mut unseen = Vec::new();
+    if let Some(booted) = booted.map(Timestamp::as_second) {
+        // A kernel that was replaced under its own name.
+        let image = format!("vmlinuz-{}", running.unwrap_or_default());
+        if changed_at(root, &format!("/boot/{image}")).is_some_and(|at| at > booted) {
+            reasons.push(reason(RestartKind::Package, &image));
+        }
+        if DATABASES.iter().any(|path| changed_at(root, path).is_some_and(|at| at > booted)) {
+            reasons.extend(replaced_packages(root, booted));
+            let programs = programs::look(root, booted);
+            reasons.extend(programs.old);
+            unseen = programs.unseen;
         }
     }
-    // After an update cleaned the running kernel away, a newer one of its flavour still tells.
-    (seen || newer).then_some(newer)
-}
-
-/// The words of a release: `amd64`, `generic`, `rt-amd64`. The numbers in a word belong to it (`el9_4`, `x86_64`) and are
-/// left out, so that a minor release of the system makes no new flavour; marks of a backport make none either.
-fn flavour(release: &str) -> String {
-    let words = pieces(release)
-        .filter(|piece| !begins_with_digit(piece) && !BACKPORTS.iter().any(|mark| piece.starts_with(mark)));
-    let bare = words.map(|word| word.replace(|c: char| c.is_ascii_digit() || c == '_', ""));
-    bare.collect::<Vec<_>>().join("-")
-}
-
-const BACKPORTS: &[&str] = &["bpo", "deb", "rc"];
-
-/// Numbers as numbers, in their order; a release that goes on is the newer one.
-fn compare(a: &str, b: &str) -> Ordering {
-    let numbers = |release: &str| {
-        let numbers = pieces(release).filter(|piece| begins_with_digit(piece));
-        let digits =
-            numbers.map(|number| number.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
-        // Without leading zeros the longer is the larger, and equally long ones compare as text.
-        let bare = digits.map(|digits| digits.trim_start_matches('0').to_owned());
-        bare.map(|digits| (digits.len(), digits)).collect::<Vec<_>>()
+    let pending = match (reasons.is_empty(), &newest) {
+        (false, _) => Some(true),
+        (true, Some(_)) if unseen.is_empty() && booted.is_some() => Some(false),
+        _ => None,
     };
-    numbers(a).cmp(&numbers(b))
+    if reasons.is_empty() {
+        reasons = unseen;
+    }
+    Restart { pending, reasons, installed_kernel: newest.map(|newest| newest.release.to_owned()) }
 }
 
-fn pieces(release: &str) -> impl Iterator<Item = &str> {
-    release.split(['.', '-', '+', '~']).filter(|piece| !piece.is_empty())
+fn reason(kind: RestartKind, name: &str) -> RestartReason {
+    RestartReason { kind, name: name.to_owned(), detail: None }
 }
 
-fn begins_with_digit(piece: &str) -> bool {
-    piece.starts_with(|c: char| c.is_ascii_digit())
+/// What packages noted, by their names where they wrote them.
+fn noted(root: &Root) -> Vec<RestartReason> {
+    let Some(note) = NOTES.iter().find(|note| root.exists(note)) else { return Vec::new() };
+    let names = root.read_text(&format!("{note}.pkgs")).unwrap_or_default();
+    let mut names: Vec<&str> = names.lines().map(str::trim).filter(|name| !name.is_empty()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        names.push(note);
+    }
+    names.into_iter().map(|name| reason(RestartKind::Package, name)).collect()
+}
+
+/// Folders of modules outlive their kernels, and an image without them cannot start: what has both counts, or where one
+/// of the lists is missing, what there is.
+fn installed_kernels<'a>(images: &'a [String], modules: &'a [String]) -> Vec<&'a str> {
+    let images: Vec<&str> = images.iter().filter_map(|name| name.strip_prefix("vmlinuz-")).collect();
+    let both: Vec<&str> =
+        images.iter().copied().filter(|image| modules.iter().any(|name| name == image)).collect();
+    if !both.is_empty() {
+        both
+    } else if modules.is_empty() {
+        images
+    } else {
+        modules.iter().map(String::as_str).collect()
+    }
+}
+
+/// Packages that take effect with the next start and were installed since the last one.
+fn replaced_packages(root: &Root, booted: i64) -> Vec<RestartReason> {
+    let installed = rpm::read(root).map(|(headers, _)| headers).unwrap_or_default();
+    let since = |header: &rpm::Header| header.installed_at.is_some_and(|at| i64::from(at) > booted);
+    let effective = |header: &rpm::Header| RPM_PACKAGES.contains(&header.name.as_str());
+    let mut names: Vec<String> = installed
+        .into_iter()
+        .filter(|header| effective(header) && since(header))
+        .map(|header| header.name)
+        .collect();
+    for name in DPKG_PACKAGES {
+        let list = root.metadata(&format!("/var/lib/dpkg/info/{name}.list"));
+        if list.is_ok_and(|list| list.mtime() > booted) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    names.dedup();
+    names.iter().map(|name| reason(RestartKind::Package, name)).collect()
+}
+
+/// When a file came to its place or was changed: its inode's time, which no archive and no `touch` sets back.
+fn changed_at(root: &Root, path: &str) -> Option<i64> {
+    root.metadata(path).ok().map(|metadata| metadata.ctime())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_newer_kernel_of_the_same_flavour_waits() {
-        let check = |running: &str, installed: &[&str], waits: Option<bool>| {
-            let told = newer_kernel_waits(running, installed.iter().copied());
-            assert_eq!(told, waits, "{running} of {installed:?}");
-        };
-        check("6.1.0-18-amd64", &["6.1.0-9-amd64", "6.1.0-18-amd64"], Some(false));
-        check("6.1.0-18-amd64", &["6.1.0-18-amd64", "6.1.0-20-amd64"], Some(true));
-        check("6.1.0-9-amd64", &["6.1.0-9-amd64", "6.1.0-18-amd64"], Some(true));
-        check("6.1.0-18-amd64", &["6.1.0-18-amd64", "6.1.0-20-rt-amd64"], Some(false));
-        check("6.1.0-18-amd64", &["6.1.0-20-amd64"], Some(true));
-        check("6.1.0-18-amd64", &["6.1.0-18-amd64", "6.12.9+bpo-amd64"], Some(true));
-        check("5.15.0-119-generic", &["5.15.0-119-generic", "6.8.0-40-generic"], Some(true));
-        check(
-            "5.14.0-427.el9.x86_64",
-            &["5.14.0-427.el9.x86_64", "5.14.0-427.13.1.el9_4.x86_64"],
-            Some(true),
-        );
-        check("5.14.0-427.el9.x86_64", &["5.14.0-427.el9.x86_64", "5.14.0-427.5.1.el9_4.x86_64"], Some(true));
-        check(
-            "5.14.0-503.el9.x86_64",
-            &["5.14.0-427.13.1.el9_4.x86_64", "5.14.0-503.el9.x86_64"],
-            Some(false),
-        );
-        check("4.18.0-553.el8_10.x86_64", &["4.18.0-553.22.1.el8_10.x86_64"], Some(true));
-        check("6.18.44-cloud", &[], None);
-        check("6.18.44-cloud", &["6.1.0-18-amd64"], None);
-    }
-}
+mod tests;

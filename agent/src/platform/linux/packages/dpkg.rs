@@ -15,19 +15,17 @@ const STATUS_FOLDER: &str = "/var/lib/dpkg/status.d";
 #[derive(Debug, Default, PartialEq)]
 pub(in crate::platform::linux) struct Installed {
     pub(in crate::platform::linux) package: Package,
-    /// Somebody told dpkg to leave it as it is.
-    pub(in crate::platform::linux) held: bool,
-    /// An installation broke off: some of its files may be missing, or be of another version.
-    pub(in crate::platform::linux) half_installed: bool,
+    /// An installation or removal broke off: some of its files may be missing, or be of another version.
+    pub(in crate::platform::linux) broken: bool,
 }
 
 /// The packages, or `None` where dpkg has no database.
 pub(super) fn packages(root: &Root) -> Option<Outcome> {
     let (installed, mut problems) = read(root)?;
-    problems.extend(installed.iter().filter(|one| one.half_installed).map(|one| {
+    problems.extend(installed.iter().filter(|one| one.broken).map(|one| {
         let Package { name, version, .. } = &one.package;
         format!(
-            "dpkg broke off while installing {name} {version}: which of its files are there is not certain"
+            "dpkg broke off while installing or removing {name} {version}: which of its files are there is not certain"
         )
     }));
     Some(Outcome { packages: installed.into_iter().map(|one| one.package).collect(), problems })
@@ -91,8 +89,9 @@ fn package(stanza: &[u8], whole: bool) -> Result<Option<Installed>, NoPackage> {
             b"Source" => source(&mut one.package, &stanzas::text(value)),
             b"Status" => {
                 let mut words = value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-                one.held = words.next() == Some(b"hold");
-                state = words.nth(1);
+                one.package.held = words.next() == Some(b"hold");
+                one.broken = words.next() == Some(b"reinstreq");
+                state = words.next();
             }
             _ => {}
         }
@@ -101,7 +100,8 @@ fn package(stanza: &[u8], whole: bool) -> Result<Option<Installed>, NoPackage> {
     if matches!(state, b"not-installed" | b"config-files") {
         return Ok(None);
     }
-    one.half_installed = state == b"half-installed";
+    one.broken |= state == b"half-installed";
+    one.package.state = Some(stanzas::text(state)).filter(|state| state != "installed");
     // An unknown state counts as well: what may be on disk is not to be missed.
     if one.package.name.is_empty() || one.package.version.is_empty() {
         return Err(NoPackage);
@@ -175,8 +175,11 @@ Version: 3.0
         assert_eq!(package.source_name.as_deref(), Some("openssl"));
         assert_eq!(package.source_version.as_deref(), Some("3.0.1-1"));
         assert_eq!(installed[1].package.architecture.as_deref(), Some("i386"));
-        assert!(installed[1].held && !installed[0].held);
-        assert!(installed[2].half_installed);
+        assert!(installed[1].package.held && !installed[0].package.held);
+        assert!(installed[2].broken && !installed[3].broken);
+        assert_eq!(installed[0].package.state, None);
+        assert_eq!(installed[2].package.state.as_deref(), Some("half-installed"));
+        assert_eq!(installed[3].package.state.as_deref(), Some("triggers-pending"));
     }
 
     #[test]

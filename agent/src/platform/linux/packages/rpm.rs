@@ -118,6 +118,7 @@ impl Header {
             architecture: self.architecture,
             source_name,
             source_version,
+            ..Package::default()
         }
     }
 }

@@ -18,6 +18,8 @@ use crate::platform::linux::stanzas;
 
 mod archive;
 mod preferences;
+mod sources;
+mod unlisted;
 
 use archive::Archive;
 use preferences::Preferences;
@@ -31,6 +33,8 @@ struct Offer {
     version: String,
     /// Index of the archive's list.
     list: usize,
+    /// The share of machines that it is offered to, where it is not offered to all.
+    phased_percent: Option<u32>,
 }
 
 /// What waits for the packages that are installed.
@@ -45,16 +49,18 @@ pub(super) fn look(root: &Root, installed: &[Installed]) -> Outcome {
     let mut problems = Vec::new();
     let archives = read_archives(root, &names, &mut problems);
     let wanted = Wanted::of(installed);
+    let packed: Vec<&String> = names.iter().filter(|name| is_list(name)).collect();
+    let (configured, packed) = configured(root, wanted.native, packed, &mut problems);
     let mut offers: Vec<Vec<Offer>> = std::iter::repeat_with(Vec::new).take(installed.len()).collect();
     let mut lists = Vec::new();
-    for name in names.iter().filter(|name| lists::plain_name(name).ends_with("_Packages")) {
+    for name in packed {
         let list = lists.len();
         lists.push(Archive::of_list(&archives, lists::plain_name(name)));
         let path = format!("{LISTS}/{name}");
         let read = root.open(&path).and_then(|file| lists::open(file, name));
         let scanned = read.and_then(|source| {
-            scan(source, &wanted, |index, version| {
-                offers[index].push(Offer { version, list });
+            scan(source, &wanted, |index, version, phased_percent| {
+                offers[index].push(Offer { version, list, phased_percent });
             })
         });
         if let Err(error) = scanned {
@@ -64,6 +70,12 @@ pub(super) fn look(root: &Root, installed: &[Installed]) -> Outcome {
     if lists.is_empty() {
         problems.insert(0, NO_LISTS.to_owned());
         return Outcome { problems, ..Outcome::default() };
+    }
+    if !configured {
+        problems.push(format!(
+            "no source of packages is configured in /etc/apt/sources.list or /etc/apt/sources.list.d: what the lists in \
+             {LISTS} tell may be out of date, add the distribution's archives"
+        ));
     }
     problems.extend(archive::gaps(&archives, &lists));
     let preferences = Preferences::read(root, &mut problems);
@@ -75,7 +87,35 @@ pub(super) fn look(root: &Root, installed: &[Installed]) -> Outcome {
         }
     }
     let hits = offers.iter().flatten().map(|offer| offer.list);
-    Outcome { pending: Some(pending), as_of: archive::as_of(&archives, &lists, hits), problems }
+    let as_of = archive::as_of(&archives, &lists, hits);
+    if as_of.is_none() {
+        problems.push(format!("the date of the package lists in {LISTS} is not known: run `apt-get update`"));
+    }
+    let unlisted = unlisted::packages(installed, &offers);
+    Outcome { pending: Some(pending), unlisted, as_of, problems }
+}
+
+fn is_list(name: &str) -> bool {
+    let name = lists::plain_name(name);
+    name.ends_with("_Packages") || name == "Packages"
+}
+
+/// The lists that apt itself would use: those of the sources that are configured. What a source left behind that is gone
+/// tells nothing any more. Without any source all of them are taken, and it is told.
+fn configured<'a>(
+    root: &Root,
+    native: Option<&str>,
+    packed: Vec<&'a String>,
+    problems: &mut Vec<String>,
+) -> (bool, Vec<&'a String>) {
+    let sources = sources::read(root, native.unwrap_or("all"), problems);
+    if sources.is_empty() {
+        return (false, packed);
+    }
+    let plain: Vec<&str> = packed.iter().map(|name| lists::plain_name(name)).collect();
+    problems.extend(sources.iter().filter_map(|source| source.gap(&plain)));
+    let counts = |name: &&String| sources.iter().any(|source| source.holds(lists::plain_name(name)));
+    (true, packed.into_iter().filter(counts).collect())
 }
 
 fn read_archives(root: &Root, names: &[String], problems: &mut Vec<String>) -> Vec<Archive> {
@@ -123,27 +163,30 @@ impl<'a> Wanted<'a> {
     }
 }
 
-fn scan(source: impl io::Read, wanted: &Wanted<'_>, mut offer: impl FnMut(usize, String)) -> io::Result<()> {
+fn scan(
+    source: impl io::Read,
+    wanted: &Wanted<'_>,
+    mut offer: impl FnMut(usize, String, Option<u32>),
+) -> io::Result<()> {
     stanzas::for_each(source, |stanza| {
         let stanza = stanza.trim_ascii_start();
         let Some(rest) = stanza.strip_prefix(b"Package: ") else { return };
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let Some(indexes) = wanted.by_name.get(rest[..end].trim_ascii()) else { return };
-        let (mut version, mut architecture) = (None, None);
+        let (mut version, mut architecture, mut phased) = (None, None, None);
         for (field, value) in stanzas::fields(&rest[end..]) {
             match field {
                 b"Version" => version = Some(value),
                 b"Architecture" => architecture = Some(value),
+                b"Phased-Update-Percentage" => phased = std::str::from_utf8(value).ok(),
                 _ => {}
             }
-            if version.is_some() && architecture.is_some() {
-                break;
-            }
         }
+        let phased = phased.and_then(|percent| percent.parse().ok()).filter(|percent| *percent < 100);
         let Some(version) = version.map(stanzas::text) else { return };
         let architecture = architecture.map_or_else(|| "all".to_owned(), stanzas::text);
         for index in indexes.iter().filter(|index| wanted.fits(**index, &architecture)) {
-            offer(*index, version.clone());
+            offer(*index, version.clone(), phased);
         }
     })
 }
@@ -191,10 +234,17 @@ fn choose(
     }
     let chosen = chosen.filter(|(priority, _)| *priority >= here).map(|(_, offer)| offer);
     // A pin may keep a security update away; it waits none the less.
+    let mut held = package.held;
     let update = match (chosen, newest_security) {
-        (Some(chosen), Some(security)) if order(&security.version, &chosen.version)?.is_gt() => security,
+        (Some(chosen), Some(security)) if order(&security.version, &chosen.version)?.is_gt() => {
+            held = true;
+            security
+        }
         (Some(chosen), _) => chosen,
-        (None, Some(security)) => security,
+        (None, Some(security)) => {
+            held = true;
+            security
+        }
         (None, None) => return Ok(None),
     };
     // What security archives mended between the two versions is mended by the newer one as well.
@@ -211,6 +261,9 @@ fn choose(
         available_version: Some(update.version.clone()),
         security: if mends { Some(true) } else { archive.tells_security.then_some(false) },
         origin: archive.title(),
+        architecture: package.architecture.clone(),
+        held,
+        phased_percent: update.phased_percent,
     }))
 }
 

@@ -108,7 +108,7 @@ pub(super) fn look(root: &Root, installed: &[Header]) -> Outcome {
     } else {
         repositories.iter().filter_map(|repository| repository.made_at).max()
     };
-    Outcome { pending: Some(pending), as_of, problems }
+    Outcome { pending: Some(pending), as_of, problems, ..Outcome::default() }
 }
 
 fn read_repomd(root: &Root, path: &str, problems: &mut Vec<String>) -> Option<metadata::Repomd> {
@@ -212,6 +212,8 @@ fn update(one: Wanted<'_>, repositories: &[Repository]) -> Option<Update> {
         available_version: Some(available),
         security: if mends { Some(true) } else { repository.has_advisories.then_some(false) },
         origin: Some(repository.name.clone()),
+        architecture: one.header.architecture.clone(),
+        ..Update::default()
     })
 }
 

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 
+mod xz;
+
 /// The ways of compression that we read, by the end of the file's name. Nothing else is guessed at.
 const COMPRESSED: [&str; 5] = [".gz", ".lz4", ".zst", ".xz", ".bz2"];
 
@@ -23,7 +25,7 @@ pub(super) fn open(file: File, name: &str) -> io::Result<Box<dyn Read>> {
             Ok(decoder) => Ok(Box::new(decoder)),
             Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error.to_string())),
         },
-        "xz" => unread("xz"),
+        "xz" => Ok(Box::new(xz::Decoder::new(io::BufReader::new(file)))),
         "bz2" => unread("bzip2"),
         _ => Ok(Box::new(file)),
     }

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use daicho_proto::facts::Update;
+use daicho_proto::facts::{Package, Update};
 use jiff::{Timestamp, ToSpan};
 
 use crate::articles::words;
 use crate::evidence::Evidence;
+use crate::normal;
 use crate::record::Since;
 use crate::rule::{Assessment, Finding, Kind, Proof, Rule, Setting, Severity, Unknown};
 use crate::text::Text;
@@ -70,6 +71,7 @@ fn examine(evidence: &Evidence<'_>) -> Result<Assessment, Text> {
             ),
         }
     }
+    doubt_unlisted(evidence, &updates.value.unlisted, &waiting, &mut assessment);
     for (subject, waiting) in waiting {
         assessment.findings.push(finding(evidence, subject, &waiting, updates.observed_at));
     }
@@ -90,6 +92,45 @@ fn examine(evidence: &Evidence<'_>) -> Result<Assessment, Text> {
         });
     }
     Ok(updates.finish(assessment))
+}
+
+/// Daicho's own packages: the hospital hands them out with its collector, and no repository holds them.
+const OWN_PACKAGES: [&str; 2] = ["daicho-agent", "daicho-collector"];
+
+/// A package that no list offers may have a hole that nobody here hears of, unless the hospital's own baseline says which
+/// version it must have: `09.below_baseline` judges that.
+fn doubt_unlisted(
+    evidence: &Evidence<'_>,
+    unlisted: &[Package],
+    waiting: &BTreeMap<String, Vec<&Update>>,
+    assessment: &mut Assessment,
+) {
+    let mut doubted: BTreeMap<String, &Package> = BTreeMap::new();
+    for package in unlisted.iter().filter(|package| !OWN_PACKAGES.contains(&package.name.as_str())) {
+        let source = package.source_name.as_deref().unwrap_or(&package.name);
+        let decided = evidence.ledger.patches.iter().any(|row| {
+            row.device.covers(evidence.device)
+                && normal::same(&row.manager, &package.manager)
+                && [package.name.as_str(), source].contains(&row.name.as_str())
+        });
+        let subject = format!("{}:{source}", package.manager);
+        if !decided && !waiting.contains_key(&subject) {
+            doubted.entry(subject).or_insert(package);
+        }
+    }
+    for (subject, Package { name, version, .. }) in doubted {
+        assessment.doubt(
+            subject,
+            Text::new(
+                format!(
+                    "「{name}」（{version}）はこの機器のどのパッケージ一覧にもなく、更新の有無がわかりません。提供元に確かめ、台帳のパッチ基準に必要な版を登録してください。"
+                ),
+                format!(
+                    "No package list of this machine offers {name} {version}, so whether an update waits for it cannot be seen. Ask its maker, and record the version that it must have as a patch baseline in the ledger."
+                ),
+            ),
+        );
+    }
 }
 
 /// The source package of each package: one vulnerability in `openssl` is one finding, not one for each of its parts.
@@ -136,6 +177,14 @@ fn finding(evidence: &Evidence<'_>, subject: String, waiting: &[&Update], observ
             ),
         )
     };
+    let summary = if waiting.iter().any(|update| update.held) {
+        Text::new(
+            format!("{}更新しないよう固定（hold、versionlockなど）されています。", summary.ja),
+            format!("{} It is held back: the package manager was told not to install it.", summary.en),
+        )
+    } else {
+        summary
+    };
     let mut proofs = Vec::new();
     for update in waiting {
         let source = update.origin.clone().unwrap_or_else(|| update.manager.clone());
@@ -147,6 +196,14 @@ fn finding(evidence: &Evidence<'_>, subject: String, waiting: &[&Update], observ
         );
         let available = version(&update.available_version);
         proofs.push(Proof::observed("updates", "available_version", available, observed_at).read_in(source));
+        if update.held {
+            let held = format!("{} held", update.name);
+            proofs.push(Proof::observed("updates", "held", held, observed_at).read_in(&update.manager));
+        }
+        proofs.extend(update.phased_percent.map(|percent| {
+            let percent = format!("{} {percent} %", update.name);
+            Proof::observed("updates", "phased_percent", percent, observed_at)
+        }));
     }
     proofs.push(Proof::observed("updates", "first_seen", since.to_string(), observed_at));
     proofs.extend(decided);

@@ -13,6 +13,8 @@ pub(in crate::platform::linux) struct Header {
     pub(in crate::platform::linux) source: Option<String>,
     /// The module stream that it was built for.
     pub(in crate::platform::linux) module: Option<String>,
+    /// When it was installed, in seconds since 1970.
+    pub(in crate::platform::linux) installed_at: Option<u32>,
     /// Its files below /opt and /usr/local.
     pub(in crate::platform::linux) outside: Vec<String>,
 }
@@ -21,6 +23,7 @@ const NAME: u32 = 1000;
 const VERSION: u32 = 1001;
 const RELEASE: u32 = 1002;
 const EPOCH: u32 = 1003;
+const INSTALLTIME: u32 = 1008;
 const ARCH: u32 = 1022;
 const SOURCERPM: u32 = 1044;
 const DIRINDEXES: u32 = 1116;
@@ -74,9 +77,14 @@ impl Header {
                     files.folders = store.get(offset..)?;
                     files.folder_count = usize::try_from(number(entry + 12)?).ok()?;
                 }
-                EPOCH if kind == TYPE_INT32 => {
+                EPOCH | INSTALLTIME if kind == TYPE_INT32 => {
                     let bytes = store.get(offset..offset.checked_add(4)?)?;
-                    header.epoch = Some(u32::from_be_bytes(bytes.try_into().ok()?));
+                    let number = Some(u32::from_be_bytes(bytes.try_into().ok()?));
+                    if tag == EPOCH {
+                        header.epoch = number;
+                    } else {
+                        header.installed_at = number;
+                    }
                 }
                 _ => {}
             }

@@ -27,6 +27,31 @@ Architecture: all
 Version: 2024a-0+deb12u1
 ";
 
+const SOURCES: &str = "\
+deb cdrom:[Debian GNU/Linux 12]/ bookworm main
+deb http://deb.example/debian bookworm main
+deb http://deb.example/debian-security bookworm-security main
+";
+
+/// What the main archive offers: all that is installed.
+const MAIN_LIST: &str = "\
+Package: dpkg
+Architecture: amd64
+Version: 1.21.22
+
+Package: openssl
+Architecture: amd64
+Version: 3.0.11-1~deb12u2
+
+Package: nginx
+Architecture: amd64
+Version: 1.22.1-9
+
+Package: tzdata
+Architecture: all
+Version: 2024a-0+deb12u1
+";
+
 const MAIN: &str = "deb.example_debian_dists_bookworm";
 const SECURITY: &str = "deb.example_debian-security_dists_bookworm-security";
 const BACKPORTS: &str = "deb.example_debian_dists_bookworm-backports";
@@ -50,11 +75,9 @@ impl Machine {
     fn new() -> Self {
         let machine = Machine(tempfile::tempdir().unwrap());
         machine.write("var/lib/dpkg/status", STATUS);
+        machine.write("etc/apt/sources.list", SOURCES);
         machine.list(&format!("{MAIN}_InRelease"), &release("Debian", "stable", ""));
-        machine.list(
-            &format!("{MAIN}_main_binary-amd64_Packages"),
-            &stanza("openssl", "3.0.11-1~deb12u2", "amd64"),
-        );
+        machine.list(&format!("{MAIN}_main_binary-amd64_Packages"), MAIN_LIST);
         machine.list(&format!("{SECURITY}_InRelease"), &release("Debian-Security", "stable-security", ""));
         machine.list(&format!("{SECURITY}_main_binary-amd64_Packages"), &stanza("other", "1", "amd64"));
         machine
@@ -68,6 +91,12 @@ impl Machine {
         let path = self.0.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
+    }
+
+    /// Configures one more suite of the main archive.
+    fn configure(&self, suite: &str) {
+        let more = format!("{SOURCES}deb http://deb.example/debian {suite} main\n");
+        self.write("etc/apt/sources.list", &more);
     }
 
     fn look(&self) -> Look<daicho_proto::facts::Updates> {
@@ -125,11 +154,15 @@ fn a_held_package_waits_none_the_less() {
     let machine = Machine::new();
     machine.list(&format!("{MAIN}_main_binary-amd64_Packages"), &stanza("nginx", "1.22.1-10", "amd64"));
     assert_eq!(machine.pending(), "nginx 1.22.1-10 Some(false) Debian:12/stable");
+    assert!(machine.look().value().unwrap().pending[0].held);
 }
 
 #[test]
 fn backports_are_no_candidate_unless_installed_from_there() {
     let machine = Machine::new();
+    machine.configure("bookworm-backports");
+    let without_nginx = MAIN_LIST.replace("Package: nginx", "Package: other");
+    machine.list(&format!("{MAIN}_main_binary-amd64_Packages"), &without_nginx);
     let more = "NotAutomatic: yes\nButAutomaticUpgrades: yes\n";
     machine.list(&format!("{BACKPORTS}_InRelease"), &release("Debian Backports", "stable-backports", more));
     machine.list(
@@ -157,6 +190,47 @@ fn a_pin_keeps_an_update_away_but_no_security_update() {
     machine.list(&format!("{MAIN}_main_binary-amd64_Packages"), &stanza("nginx", "1.23", "amd64"));
     machine.list(&format!("{SECURITY}_main_binary-amd64_Packages"), &stanza("openssl", "3.0.12-1", "amd64"));
     assert_eq!(machine.pending(), "openssl 3.0.12-1 Some(true) Debian-Security:12/stable-security");
+    assert!(machine.look().value().unwrap().pending[0].held);
+}
+
+#[test]
+fn a_package_that_no_list_offers_is_told() {
+    let machine = Machine::new();
+    assert!(machine.look().value().unwrap().unlisted.is_empty());
+    machine.list(&format!("{MAIN}_main_binary-amd64_Packages"), &MAIN_LIST.replace("1.22.1-9", "1.18.0-6"));
+    let seen = machine.look();
+    let unlisted: Vec<&str> =
+        seen.value().unwrap().unlisted.iter().map(|package| package.name.as_str()).collect();
+    assert_eq!(unlisted, ["nginx"]);
+}
+
+#[test]
+fn a_source_that_is_gone_offers_nothing() {
+    let machine = Machine::new();
+    machine.list("gone.example_dists_x_main_binary-amd64_Packages", &stanza("nginx", "9", "amd64"));
+    assert_eq!(machine.pending(), "");
+}
+
+#[test]
+fn an_update_in_phases_says_how_far_it_is() {
+    let machine = Machine::new();
+    let phased = MAIN_LIST.replace("Version: 1.22.1-9", "Version: 1.22.1-10\nPhased-Update-Percentage: 20");
+    machine.list(&format!("{MAIN}_main_binary-amd64_Packages"), &phased);
+    assert_eq!(machine.look().value().unwrap().pending[0].phased_percent, Some(20));
+}
+
+#[test]
+fn both_architectures_of_a_package_may_wait() {
+    let machine = Machine::new();
+    let i386 =
+        "Package: openssl\nStatus: install ok installed\nArchitecture: i386\nVersion: 3.0.11-1~deb12u2\n";
+    machine.write("var/lib/dpkg/status", &format!("{STATUS}\n{i386}"));
+    machine.list(&format!("{SECURITY}_main_binary-i386_Packages"), &stanza("openssl", "3.0.12-1", "i386"));
+    machine.list(&format!("{SECURITY}_main_binary-amd64_Packages"), &stanza("openssl", "3.0.12-1", "amd64"));
+    let seen = machine.look();
+    let architectures: Vec<_> =
+        seen.value().unwrap().pending.iter().map(|update| update.architecture.as_deref().unwrap()).collect();
+    assert_eq!(architectures, ["amd64", "i386"]);
 }
 
 #[test]
@@ -178,17 +252,47 @@ fn lists_that_are_missing_are_no_compliance() {
     for name in ["InRelease", "main_binary-amd64_Packages"] {
         std::fs::remove_file(machine.0.path().join(format!("var/lib/apt/lists/{SECURITY}_{name}"))).unwrap();
     }
-    assert!(machine.look().problems()[0].contains("security archive"));
+    let problems = machine.look().problems().to_vec();
+    assert!(problems.iter().any(|problem| problem.contains("security archive")), "{problems:?}");
+    assert!(problems[0].contains("deb.example/debian-security bookworm-security"), "{problems:?}");
 
     let machine = Machine::new();
-    machine.list("deb.example_x_Packages.xz", "");
+    machine.configure("x");
     assert!(!machine.look().is_complete());
+    machine.list("deb.example_debian_dists_x_main_binary-amd64_Packages.bz2", "");
+    assert!(machine.look().problems()[0].contains("bzip2"));
+
+    let machine = Machine::new();
+    machine.write("etc/apt/sources.list", "");
+    assert!(machine.look().problems()[0].contains("no source"));
+
+    let machine = Machine::new();
+    let undated = release("Debian-Security", "stable-security", "").replace("Date:", "Datum:");
+    machine.list(&format!("{SECURITY}_InRelease"), &undated);
+    assert!(machine.look().problems()[0].contains("date"));
 }
+
+/// An update of openssl as xz packs it.
+const LIST_IN_XZ: &[u8] = &[
+    0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00, 0x00, 0x04, 0xe6, 0xd6, 0xb4, 0x46, 0x02, 0x00, 0x21, 0x01, 0x16,
+    0x00, 0x00, 0x00, 0x74, 0x2f, 0xe5, 0xa3, 0xe0, 0x01, 0x15, 0x00, 0x7a, 0x5d, 0x00, 0x28, 0x18, 0x48,
+    0x66, 0xdb, 0xda, 0x30, 0x85, 0xfe, 0x16, 0xeb, 0xe1, 0x2e, 0x25, 0x75, 0x4b, 0xde, 0x51, 0x80, 0x40,
+    0x0d, 0xe3, 0x17, 0xce, 0x96, 0xce, 0xdb, 0xff, 0xe4, 0x2c, 0xa4, 0xd3, 0x8d, 0xdf, 0x62, 0x32, 0x27,
+    0x2b, 0x0e, 0x69, 0x93, 0x8b, 0x0f, 0xfe, 0xe1, 0xa5, 0x77, 0xd5, 0x55, 0x30, 0x2a, 0x58, 0x1b, 0x08,
+    0x7d, 0xa8, 0x5b, 0x4d, 0xe3, 0x4b, 0xdd, 0xd0, 0x04, 0x5c, 0x99, 0x9a, 0x7c, 0x94, 0x28, 0xf6, 0xd5,
+    0xc7, 0x9f, 0x48, 0x6f, 0x1f, 0x7f, 0x14, 0x37, 0xb6, 0x5d, 0xb7, 0x1d, 0xe7, 0x99, 0xbc, 0xcf, 0xba,
+    0x0d, 0x7e, 0x67, 0x9e, 0x1b, 0xbb, 0xec, 0x1d, 0x79, 0x95, 0xb8, 0xce, 0x38, 0x51, 0xf4, 0xb9, 0x66,
+    0xf1, 0xb4, 0xc8, 0xaf, 0x4c, 0x85, 0x84, 0xbb, 0x11, 0xa1, 0x76, 0x5f, 0x1a, 0x3d, 0x1a, 0xcd, 0x00,
+    0x00, 0x00, 0x00, 0x0f, 0x3f, 0x3a, 0x61, 0x7c, 0x1f, 0x3f, 0xa5, 0x00, 0x01, 0x96, 0x01, 0x96, 0x02,
+    0x00, 0x00, 0x25, 0x62, 0xa5, 0xae, 0xb1, 0xc4, 0x67, 0xfb, 0x02, 0x00, 0x00, 0x00, 0x00, 0x04, 0x59,
+    0x5a,
+];
 
 #[test]
 fn packed_lists_are_read() {
     use std::io::Write as _;
     let machine = Machine::new();
+    machine.configure("bookworm-updates");
     let text = stanza("openssl", "9", "amd64");
     let path = machine
         .0
@@ -203,6 +307,9 @@ fn packed_lists_are_read() {
     let mut packed = lz4_flex::frame::FrameEncoder::new(Vec::new());
     packed.write_all(text.as_bytes()).unwrap();
     std::fs::write(path.with_extension("lz4"), packed.finish().unwrap()).unwrap();
+    assert!(machine.pending().starts_with("openssl 9"));
+    std::fs::remove_file(path.with_extension("lz4")).unwrap();
+    std::fs::write(path.with_extension("xz"), LIST_IN_XZ).unwrap();
     assert!(machine.pending().starts_with("openssl 9"));
     std::fs::write(path.with_extension("lz4"), b"\x04\x22\x4d\x18nonsense").unwrap();
     assert!(!machine.look().is_complete());
