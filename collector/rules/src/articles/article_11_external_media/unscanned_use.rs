@@ -203,3 +203,6 @@ fn scan_not_required<'a>(evidence: &Evidence<'a>, sighting: &Sighting) -> Option
     let first = rows.next()?;
     (first.scan_required == Some(false) && rows.all(|row| row.scan_required == Some(false))).then_some(first)
 }
+
+#[cfg(test)]
+mod tests;
