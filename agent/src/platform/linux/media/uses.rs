@@ -239,6 +239,7 @@ mod tests {
     fn the_record_is_read_until_an_hour_after_the_mount_and_once_more() {
         let mut uses = Uses::default();
         uses.see(&mounted(&[("a", &["/mnt"])]), at(0), &record(&[]));
+        assert_eq!(uses.scan("a", at(59), &record(&[])).map(|scan| scan.state), Some(ScanState::None));
         // The machine slept meanwhile.
         let lines = [(5, "/mnt/x")];
         let slept = uses.scan("a", at(300), &record(&lines)).map(|scan| scan.state);
