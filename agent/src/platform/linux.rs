@@ -14,11 +14,14 @@ use crate::clock;
 mod accounts;
 mod antivirus;
 mod host;
+mod journal;
 mod media;
 mod packages;
+mod read_at;
 pub mod root;
 mod services;
 mod software;
+mod sqlite;
 mod stanzas;
 mod updates;
 

@@ -5,16 +5,13 @@
 //! rule undetermined for ever on each machine that joined one. What a directory grants through sudo is not seen either.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 
 use daicho_proto::facts::{Account, Look, PasswordState};
-use flate2::read::GzDecoder;
 use jiff::Timestamp;
 
 use super::root::Root;
-use logins::{Lastlog, Layout, Sessions};
+use logins::Logins;
 use names::{Entry, Group, Lines, Shadow};
 use sudoers::Sudoers;
 
@@ -25,19 +22,19 @@ mod standing;
 mod sudoers;
 
 /// What changes when accounts do: folders, because tools replace these files rather than write them.
-pub(super) const WATCHED: &[&str] = &["/etc", "/etc/sudoers.d", "/var/log/wtmp", "/var/log/lastlog"];
+pub(super) const WATCHED: &[&str] = &[
+    "/etc",
+    "/etc/sudoers.d",
+    "/var/log/wtmp",
+    "/var/log/lastlog",
+    "/var/lib/lastlog/lastlog2.db",
+    "/var/lib/wtmpdb/wtmp.db",
+];
 
 /// Groups whose members administer the machine, whatever sudoers says: by polkit (sudo, wheel, admin), or because they
 /// can start a container, a virtual machine or a write to a disk with root's power.
 const POWERFUL_GROUPS: &[&str] =
     &["sudo", "wheel", "admin", "docker", "lxd", "incus-admin", "libvirt", "disk"];
-
-/// PAM services of graphical logins. They leave lastlog alone, so with one of them lastlog cannot say "never".
-const GRAPHICAL_LOGINS: &[&str] = &["gdm-password", "gdm", "gdm3", "lightdm", "lxdm", "sddm", "slim", "xdm"];
-
-/// Databases of newer login records. Where one is, lastlog and wtmp are no longer kept up and cannot say "never".
-const NEWER_RECORDS: &[(&str, &str)] =
-    &[("lastlog2", "/var/lib/lastlog/lastlog2.db"), ("wtmpdb", "/var/lib/wtmpdb/wtmp.db")];
 
 /// Looks at the local accounts; `now` decides what has expired and which logins cannot have been.
 pub(super) fn look(root: &Root, now: Timestamp) -> Look<Vec<Account>> {
@@ -57,8 +54,7 @@ pub(super) fn look(root: &Root, now: Timestamp) -> Look<Vec<Account>> {
     let (sudoers, unread) = Sudoers::read(root, hostname.as_deref().map(str::trim));
     let privileges_complete = groups.is_some() && unread.is_empty();
     problems.extend(unread);
-    let (sessions, wtmp_complete) = read_sessions(root, now, &mut problems);
-    let lastlog = LastlogFile::open(root, wtmp_complete, &mut problems);
+    let logins = Logins::read(root, &passwd.entries, now, &mut problems);
     let key_patterns = keys::patterns(root);
     let today = standing::day_of(now);
     let by_name: Option<HashMap<&str, &Shadow>> =
@@ -84,7 +80,7 @@ pub(super) fn look(root: &Root, now: Timestamp) -> Look<Vec<Account>> {
                 Some(!privilege_sources.is_empty())
             },
             privilege_sources,
-            last_login: logins::last_login(lastlog.of(entry.user_id, now), sessions.newest(&entry.name)),
+            last_login: logins.of(root, &entry),
             password,
             expires_at: standing::expires_at(shadow),
             name: entry.name,
@@ -133,103 +129,6 @@ fn read_names<T>(
             None
         }
     }
-}
-
-/// The sessions of wtmp and its rotated files, and whether all that is there was read.
-fn read_sessions(root: &Root, now: Timestamp, problems: &mut Vec<String>) -> (Sessions, bool) {
-    let mut sessions = Sessions::default();
-    let before = problems.len();
-    let names = match root.list("/var/log") {
-        Ok(names) => names,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => {
-            problems.push(format!("/var/log could not be listed, so last logins may be missing: {error}"));
-            Vec::new()
-        }
-    };
-    for name in
-        names.iter().filter(|name| *name == "wtmp" || name.starts_with("wtmp.") || name.starts_with("wtmp-"))
-    {
-        let path = format!("/var/log/{name}");
-        let taken = match (root.open(&path), name.rsplit('.').next()) {
-            (Err(error), _) => Err(error),
-            // Archives that are not gzip: logrotate can be told to make them, and nobody does.
-            (Ok(_), Some("xz" | "bz2" | "zst")) => Err(io::Error::other("it is not packed with gzip")),
-            (Ok(file), Some("gz")) => sessions.take(GzDecoder::new(file), now),
-            (Ok(file), _) => sessions.take(file, now),
-        };
-        match taken {
-            Ok(0) => {}
-            Ok(rest) => problems.push(format!("{path} ends in {rest} bytes that are no record")),
-            Err(error) => {
-                problems
-                    .push(format!("{path} could not be read whole, so last logins may be missing: {error}"));
-            }
-        }
-    }
-    (sessions, problems.len() == before)
-}
-
-/// lastlog: sparse, and huge where user IDs are; read one record at a time.
-struct LastlogFile {
-    file: Option<(File, Layout)>,
-    /// Whether a record of zeros, or none, means that there was no login.
-    knows_never: bool,
-}
-
-impl LastlogFile {
-    fn open(root: &Root, wtmp_complete: bool, problems: &mut Vec<String>) -> Self {
-        let newer: Vec<_> = NEWER_RECORDS.iter().filter(|(_, path)| root.exists(path)).collect();
-        for (name, path) in &newer {
-            problems.push(format!(
-                "{path} holds newer login records ({name}) that are not read, so a missing login is unknown"
-            ));
-        }
-        let file = root.open("/var/log/lastlog").and_then(|file| Ok((file.metadata()?.len(), file)));
-        let (size, file) = match file {
-            Ok(file) => file,
-            Err(error) => {
-                if error.kind() != io::ErrorKind::NotFound {
-                    problems.push(format!("/var/log/lastlog could not be read: {error}"));
-                }
-                return LastlogFile { file: None, knows_never: false };
-            }
-        };
-        let knows_never = newer.is_empty() && wtmp_complete && is_kept_up(root, size);
-        LastlogFile { file: Some((file, logins::lastlog_layout(size))), knows_never }
-    }
-
-    fn of(&self, user_id: u32, now: Timestamp) -> Lastlog {
-        let Some((file, layout)) = &self.file else {
-            return Lastlog::Unknown;
-        };
-        let mut time = [0; 8];
-        let offset = u64::from(user_id) * layout.lastlog_bytes as u64;
-        let seen = match file.read_at(&mut time, offset) {
-            Ok(_) => logins::lastlog_time(&time, *layout, now),
-            Err(_) => None,
-        };
-        match seen {
-            Some(0) if self.knows_never => Lastlog::Never,
-            Some(0) | None => Lastlog::Unknown,
-            Some(at) => Lastlog::At(at),
-        }
-    }
-}
-
-/// Whether each login is written into lastlog here: PAM says so, and there is no graphical login, which writes none.
-/// Debian 13 and its kin leave a file behind that nobody writes any more.
-fn is_kept_up(root: &Root, size: u64) -> bool {
-    let Ok(services) = root.list("/etc/pam.d") else {
-        // Files without PAM's: what was once written is the only sign that somebody writes.
-        return size > 0;
-    };
-    let graphical = services.iter().any(|service| GRAPHICAL_LOGINS.contains(&service.as_str()));
-    let writes = |service: &String| {
-        let text = root.read_text(&format!("/etc/pam.d/{service}")).unwrap_or_default();
-        text.lines().any(|line| !line.trim_start().starts_with('#') && line.contains("pam_lastlog.so"))
-    };
-    !graphical && services.iter().any(writes)
 }
 
 impl sudoers::Files for Root {

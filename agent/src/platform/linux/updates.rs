@@ -8,7 +8,7 @@ use super::root::Root;
 
 mod apt;
 mod dnf;
-mod lists;
+pub(super) mod lists;
 
 /// What changes when package lists are fetched. What is installed is watched with the packages.
 pub(super) const WATCHED: &[&str] =

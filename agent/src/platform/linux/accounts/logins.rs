@@ -1,163 +1,240 @@
-//! When accounts were last used: lastlog and wtmp, as glibc lays them out. Pure but for the reader that it is given.
+//! When accounts were last used: lastlog, lastlog2, wtmp, wtmpdb and the journal, merged. btmp holds who failed to come in.
+//!
+//! Sessions without a terminal (sftp, `ssh host command`) are written to the journal only, where sshd's PAM stack does not
+//! name pam_lastlog. "Never" is said where lastlog(8) or lastlog2(8) would say it, unless the journal knows better.
 
-use std::collections::HashMap;
-use std::io::{self, Read};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
 
 use daicho_proto::facts::{LastLogin, LoginState};
 use jiff::{SignedDuration, Timestamp};
 
-/// One layout of glibc's records (bits/utmp.h, bits/utmpx.h). 32-bit times are read unsigned: they last until 2106.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Layout {
-    /// Of one record of wtmp.
-    pub(super) wtmp_bytes: usize,
-    /// Where a record of wtmp has its time.
-    wtmp_time_at: usize,
-    /// Of one record of lastlog, which begins with its time.
-    pub(super) lastlog_bytes: usize,
-    /// Of a time.
-    time_bytes: usize,
+use super::names::Entry;
+use crate::platform::linux::root::Root;
+use crate::platform::linux::updates::lists;
+use journaled::Journaled;
+pub(super) use newest::Newest;
+pub(super) use records::Layout;
+
+mod databases;
+mod journaled;
+mod newest;
+pub(super) mod records;
+mod services;
+
+/// PAM services of graphical logins. They leave lastlog alone, so with one of them lastlog cannot say "never".
+const GRAPHICAL_LOGINS: &[&str] = &["gdm-password", "gdm", "gdm3", "lightdm", "lxdm", "sddm", "slim", "xdm"];
+
+/// Where PAM's services are described; the second is the vendor's (SUSE).
+const PAM_FOLDERS: [&str; 2] = ["/etc/pam.d", "/usr/lib/pam.d"];
+
+/// A home that is so much younger than lastlog2 was made after it, whatever unpacked or restored both.
+const SURELY_LATER: SignedDuration = SignedDuration::from_hours(1);
+
+/// All that is known of logins.
+pub(super) struct Logins {
+    newest: Newest,
+    lastlog: LastlogFile,
+    /// The names with a row in lastlog2, where that is kept up.
+    lastlog2: Option<Lastlog2>,
+    journaled: Journaled,
+    /// Whether PAM writes each session to the log.
+    sessions_logged: bool,
+    /// Whether every source that is there was read whole.
+    complete: bool,
 }
 
-/// x86-64, and others that keep 32-bit times for their 32-bit programs.
-pub(super) const NARROW: Layout =
-    Layout { wtmp_bytes: 384, wtmp_time_at: 340, lastlog_bytes: 292, time_bytes: 4 };
+struct Lastlog2 {
+    names: HashSet<Vec<u8>>,
+    made_at: Option<Timestamp>,
+}
 
-/// arm64, and others without a 32-bit past.
-pub(super) const WIDE: Layout =
-    Layout { wtmp_bytes: 400, wtmp_time_at: 344, lastlog_bytes: 296, time_bytes: 8 };
+impl Logins {
+    /// Reads every source.
+    pub(super) fn read(root: &Root, entries: &[Entry], now: Timestamp, problems: &mut Vec<String>) -> Self {
+        let before = problems.len();
+        let mut newest = Newest::of_accounts(entries.iter().map(|entry| entry.name.as_str()), now);
+        let pam = Pam::read(root);
+        let lastlog = LastlogFile::open(root, &pam, problems);
+        let rows = databases::take_lastlog2(root, &mut newest, problems);
+        take_wtmp(root, &mut newest, problems);
+        databases::take_wtmpdb(root, &mut newest, problems);
+        let journaled = Journaled::take(root, &mut newest, problems);
+        let lastlog2 = rows.filter(|_| pam.writes_lastlog2).map(|names| {
+            let made_at = root.metadata(databases::LASTLOG2).and_then(|metadata| metadata.created());
+            Lastlog2 { names, made_at: made_at.ok().and_then(|at| Timestamp::try_from(at).ok()) }
+        });
+        let complete = problems.len() == before;
+        Logins { newest, lastlog, lastlog2, journaled, sessions_logged: pam.logs_sessions, complete }
+    }
 
-/// This machine's layout first, then the other.
-const LAYOUTS: [Layout; 2] = if cfg!(target_arch = "x86_64") { [NARROW, WIDE] } else { [WIDE, NARROW] };
-
-/// `ut_type` of a session's begin (utmp(5)).
-const USER_PROCESS: u8 = 7;
-
-/// The largest `ut_type` (ACCOUNTING).
-const TYPE_MAX: u8 = 9;
-
-/// Whole records of both layouts fit into this many bytes.
-const CHUNK: usize = 9_600;
-
-/// wtmp files are read up to here: 10 years of 300 logins a day are 420 MB at most, and no machine rotates so rarely.
-const WTMP_BYTES_MAX: u64 = 512 * 1024 * 1024;
-
-/// Clocks that ran ahead leave times that never were; a day's difference between machine and log is forgiven.
-const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(24);
-
-/// The newest session of each name.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Sessions(HashMap<String, i64>);
-
-impl Sessions {
-    /// Takes a whole wtmp in; times after `now` are passed over. Answers how many bytes at its end are no record.
-    pub(super) fn take(&mut self, wtmp: impl Read, now: Timestamp) -> io::Result<usize> {
-        let mut wtmp = wtmp.take(WTMP_BYTES_MAX);
-        let latest = latest(now);
-        let mut layout = None;
-        let mut chunk = Vec::with_capacity(CHUNK);
-        loop {
-            chunk.clear();
-            wtmp.by_ref().take(CHUNK as u64).read_to_end(&mut chunk)?;
-            let layout = *layout.get_or_insert_with(|| wtmp_layout(&chunk));
-            for record in chunk.chunks_exact(layout.wtmp_bytes) {
-                self.take_record(record, layout, latest);
-            }
-            if chunk.len() < CHUNK {
-                return Ok(chunk.len() % layout.wtmp_bytes);
-            }
+    /// The newest login that can be trusted, with its source. `Never` needs a source that would know.
+    pub(super) fn of(&self, root: &Root, entry: &Entry) -> LastLogin {
+        let lastlog = self.lastlog.of(entry.user_id);
+        let from_lastlog = match lastlog {
+            Lastlog::At(at) if self.newest.is_possible(at) => Some((at, "lastlog")),
+            _ => None,
+        };
+        let others = self.newest.of(&entry.name);
+        let newest = match (from_lastlog, others) {
+            (Some(lastlog), Some(other)) if other.0 > lastlog.0 => Some(other),
+            (lastlog, other) => lastlog.or(other),
+        };
+        let is_own = |at: Timestamp| self.journaled.is_of_this_account(&entry.name, at);
+        if let Some((at, source)) = newest.filter(|(at, _)| is_own(*at)) {
+            return LastLogin { state: LoginState::At, at: Some(at), source: Some(source.to_owned()) };
+        }
+        // A record of an account that had this number before is none of this one.
+        let lastlog_is_empty = match lastlog {
+            Lastlog::Nothing => true,
+            Lastlog::At(at) => self.newest.is_possible(at) && !is_own(at),
+            Lastlog::Unread => false,
+        };
+        let never = if !self.complete {
+            None
+        } else if self.lastlog.knows_never && lastlog_is_empty {
+            Some("lastlog")
+        } else if self.lastlog2_knows_never(root, entry) && !matches!(lastlog, Lastlog::At(_)) {
+            Some("lastlog2")
+        } else if self.sessions_logged && self.journaled.knows_all_of(&entry.name) {
+            Some("journal")
+        } else {
+            None
+        };
+        match never {
+            Some(source) => LastLogin { state: LoginState::Never, at: None, source: Some(source.to_owned()) },
+            None => LastLogin::default(),
         }
     }
 
-    fn take_record(&mut self, record: &[u8], layout: Layout, latest: i64) {
-        let name = text(&record[44..76]);
-        if record[0] != USER_PROCESS || record[1] != 0 || name.is_empty() {
-            return;
+    /// Whether lastlog2 has no row, and was there before the account: it came to many machines long after their accounts.
+    fn lastlog2_knows_never(&self, root: &Root, entry: &Entry) -> bool {
+        let Some(lastlog2) = &self.lastlog2 else { return false };
+        let Some(made_at) = lastlog2.made_at else { return false };
+        if lastlog2.names.contains(entry.name.as_bytes()) || entry.home.len() <= 1 {
+            return false;
         }
-        let time = time(&record[layout.wtmp_time_at..], layout);
-        if (1..=latest).contains(&time) {
-            let newest = self.0.entry(name).or_insert(time);
-            *newest = time.max(*newest);
-        }
-    }
-
-    /// The newest session of this name.
-    pub(super) fn newest(&self, name: &str) -> Option<i64> {
-        // ut_user holds 32 bytes and cuts longer names.
-        let mut end = name.len().min(32);
-        while !name.is_char_boundary(end) {
-            end -= 1;
-        }
-        self.0.get(&name[..end]).copied()
+        let home = root.metadata(&entry.home).and_then(|metadata| metadata.created());
+        let home = home.ok().and_then(|at| Timestamp::try_from(at).ok());
+        home.is_some_and(|home| home.duration_since(made_at) >= SURELY_LATER)
     }
 }
 
-/// The layout in which every record of this beginning has a type that exists.
-fn wtmp_layout(beginning: &[u8]) -> Layout {
-    let fits = |layout: &&Layout| {
-        let records = beginning.chunks_exact(layout.wtmp_bytes);
-        beginning.len() >= layout.wtmp_bytes
-            && records.into_iter().all(|record| record[0] <= TYPE_MAX && record[1..4] == [0, 0, 0])
+/// Takes wtmp and its rotated files in.
+fn take_wtmp(root: &Root, newest: &mut Newest, problems: &mut Vec<String>) {
+    let names = match root.list("/var/log") {
+        Ok(names) => names,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            problems.push(format!("/var/log could not be listed, so last logins may be missing: {error}"));
+            Vec::new()
+        }
     };
-    *LAYOUTS.iter().find(fits).unwrap_or(&LAYOUTS[0])
+    let is_wtmp = |name: &&String| *name == "wtmp" || name.starts_with("wtmp.") || name.starts_with("wtmp-");
+    for name in names.iter().filter(is_wtmp) {
+        let path = format!("/var/log/{name}");
+        let taken = root
+            .open(&path)
+            .and_then(|file| lists::open(file, name))
+            .and_then(|content| records::take_wtmp(content, newest));
+        match taken {
+            Ok(0) => {}
+            Ok(rest) => problems.push(format!("{path} ends in {rest} bytes that are no record")),
+            // Rotated away while we looked: its content has another name, which comes later in the list or next time.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                problems
+                    .push(format!("{path} could not be read whole, so last logins may be missing: {error}"));
+            }
+        }
+    }
 }
 
-/// The layout of a lastlog of this size: it grows by whole records.
-pub(super) fn lastlog_layout(size: u64) -> Layout {
-    let fits = |layout: &&Layout| size.is_multiple_of(layout.lastlog_bytes as u64);
-    *LAYOUTS.iter().find(fits).unwrap_or(&LAYOUTS[0])
+/// lastlog: sparse, and huge where user IDs are; read one record at a time.
+struct LastlogFile {
+    file: Option<(File, Layout)>,
+    /// Whether a record of zeros, or none, means that there was no login.
+    knows_never: bool,
 }
 
-/// What one record of lastlog says: the time of the last login, `Some(0)` for none yet, `None` for a time after `now`.
-pub(super) fn lastlog_time(record: &[u8], layout: Layout, now: Timestamp) -> Option<i64> {
-    Some(time(record, layout)).filter(|time| (0..=latest(now)).contains(time))
-}
-
-/// What lastlog knows of one account.
+/// What lastlog says of one account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lastlog {
-    /// A login at this time.
-    At(i64),
-    /// It would know, and has none.
-    Never,
-    /// It was not read, is not kept up, or holds a time that cannot be.
-    Unknown,
+enum Lastlog {
+    At(Timestamp),
+    Nothing,
+    Unread,
 }
 
-/// The newest login that can be trusted, and where it was read. `Never` needs a lastlog that would know.
-pub(super) fn last_login(lastlog: Lastlog, wtmp: Option<i64>) -> LastLogin {
-    let lastlog_at = if let Lastlog::At(time) = lastlog { Some(time) } else { None };
-    let newest = match (lastlog_at, wtmp) {
-        (Some(lastlog), Some(wtmp)) if wtmp > lastlog => Some((wtmp, "wtmp")),
-        (Some(lastlog), _) => Some((lastlog, "lastlog")),
-        (None, Some(wtmp)) => Some((wtmp, "wtmp")),
-        (None, None) => None,
-    };
-    let newest = newest.and_then(|(time, source)| Some((Timestamp::from_second(time).ok()?, source)));
-    match (newest, lastlog) {
-        (Some((at, source)), _) => {
-            LastLogin { state: LoginState::At, at: Some(at), source: Some(source.to_owned()) }
+impl LastlogFile {
+    fn open(root: &Root, pam: &Pam, problems: &mut Vec<String>) -> Self {
+        let file = root.open("/var/log/lastlog").and_then(|file| Ok((file.metadata()?.len(), file)));
+        match file {
+            Ok((size, file)) => LastlogFile {
+                file: Some((file, records::lastlog_layout(size))),
+                // Debian 13 and its kin leave a file behind that nobody writes any more.
+                knows_never: pam.writes_lastlog,
+            },
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    problems.push(format!("/var/log/lastlog could not be read: {error}"));
+                }
+                LastlogFile { file: None, knows_never: false }
+            }
         }
-        (None, Lastlog::Never) => {
-            LastLogin { state: LoginState::Never, at: None, source: Some("lastlog".to_owned()) }
+    }
+
+    fn of(&self, user_id: u32) -> Lastlog {
+        let Some((file, layout)) = &self.file else { return Lastlog::Unread };
+        let mut record = [0; 8];
+        let offset = u64::from(user_id) * layout.lastlog_bytes as u64;
+        // Behind the end nobody of so high a number ever came.
+        match file.read_at(&mut record, offset).map(|_| records::lastlog_seconds(&record, *layout)) {
+            Ok(0) => Lastlog::Nothing,
+            Ok(seconds) => Timestamp::from_second(seconds).map_or(Lastlog::Unread, Lastlog::At),
+            Err(_) => Lastlog::Unread,
         }
-        (None, _) => LastLogin::default(),
     }
 }
 
-fn latest(now: Timestamp) -> i64 {
-    now.saturating_add(AHEAD_MAX).map_or(i64::MAX, Timestamp::as_second)
+/// What PAM's files say of the records of logins.
+struct Pam {
+    /// Whether each login is written into lastlog.
+    writes_lastlog: bool,
+    writes_lastlog2: bool,
+    logs_sessions: bool,
 }
 
-fn time(bytes: &[u8], layout: Layout) -> i64 {
-    let mut whole = [0; 8];
-    for (to, from) in whole.iter_mut().zip(bytes.iter().take(layout.time_bytes)) {
-        *to = *from;
+impl Pam {
+    fn read(root: &Root) -> Self {
+        let mut pam = Pam { writes_lastlog: false, writes_lastlog2: false, logs_sessions: false };
+        let (mut is_there, mut lastlog) = (false, false);
+        let mut graphical = false;
+        for folder in PAM_FOLDERS {
+            let Ok(services) = root.list(folder) else { continue };
+            is_there = true;
+            graphical |= services.iter().any(|service| GRAPHICAL_LOGINS.contains(&service.as_str()));
+            for service in services {
+                let text = root.read_text(&format!("{folder}/{service}")).unwrap_or_default();
+                for line in text.lines().map(str::trim_start).filter(|line| !line.starts_with('#')) {
+                    // RHEL's second line of it only shows what the first one wrote.
+                    lastlog |= line.contains("pam_lastlog.so") && !line.contains("noupdate");
+                    pam.writes_lastlog2 |= line.contains("pam_lastlog2.so") && !line.contains("noupdate");
+                    let opens = line.starts_with("session") || line.starts_with("-session");
+                    pam.logs_sessions |= opens && line.contains("pam_unix.so") && !line.contains("quiet");
+                }
+            }
+        }
+        // Without PAM, shadow's login(1) writes it, as login.defs(5) says.
+        let enabled = || {
+            let text = root.read_text("/etc/login.defs").unwrap_or_default();
+            text.lines().any(|line| line.split_whitespace().eq(["LASTLOG_ENAB", "yes"]))
+        };
+        pam.writes_lastlog = if is_there { lastlog && !graphical } else { enabled() };
+        pam
     }
-    i64::from_le_bytes(whole)
 }
 
-fn text(field: &[u8]) -> String {
-    let end = field.iter().position(|&byte| byte == 0).unwrap_or(field.len());
-    String::from_utf8_lossy(&field[..end]).into_owned()
-}
+#[cfg(test)]
+mod tests;

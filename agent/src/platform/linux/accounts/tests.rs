@@ -8,6 +8,7 @@ use std::path::Path;
 use daicho_proto::facts::{LoginState, PasswordState};
 use tempfile::TempDir;
 
+use super::logins::{Newest, records};
 use super::*;
 
 const NOW: &str = "2026-11-22T03:00:00Z";
@@ -167,8 +168,11 @@ fn unknown_is_not_never() {
         ("lastlog is missing", |root| fs::remove_file(root.join("var/log/lastlog")).unwrap()),
         ("nobody writes lastlog", |root| write(root, "etc/pam.d/login", "# session pam_lastlog.so\n")),
         ("graphical logins leave it alone", |root| write(root, "etc/pam.d/gdm-password", "")),
-        ("lastlog2 has taken over", |root| write(root, "var/lib/lastlog/lastlog2.db", "SQLite")),
-        ("wtmpdb has taken over", |root| write(root, "var/lib/wtmpdb/wtmp.db", "SQLite")),
+        ("lastlog2 is damaged", |root| write(root, "var/lib/lastlog/lastlog2.db", "SQLite")),
+        ("wtmpdb is damaged", |root| write(root, "var/lib/wtmpdb/wtmp.db", "SQLite")),
+        ("lastlog is only shown", |root| {
+            write(root, "etc/pam.d/login", "session optional pam_lastlog.so noupdate\n");
+        }),
         ("wtmp is cut off", |root| write(root, "var/log/wtmp.1", [7; 100])),
         ("an archive is damaged", |root| write(root, "var/log/wtmp.3.gz", "no gzip")),
     ];
@@ -212,25 +216,28 @@ fn an_account_is_closed_on_the_day_it_ends_and_not_the_day_before() {
     }
 }
 
+/// How many bytes of a wtmp are no record, and when tanaka came last.
+fn taken(wtmp: &[u8], now: Timestamp) -> (usize, Option<i64>) {
+    let mut newest = Newest::of_accounts(["tanaka"].into_iter(), now);
+    let rest = records::take_wtmp(wtmp, &mut newest).unwrap();
+    (rest, newest.of("tanaka").map(|(at, _)| at.as_second()))
+}
+
 #[test]
 fn the_wide_layout_of_arm64_is_recognised() {
     let mut record = vec![0; 400];
     record[0] = 7;
     record[44..50].copy_from_slice(b"tanaka");
     record[344..352].copy_from_slice(&1_761_000_000_i64.to_le_bytes());
-    let mut sessions = Sessions::default();
-    assert_eq!(sessions.take(&record.repeat(30)[..], now()).unwrap(), 0);
-    assert_eq!(sessions.newest("tanaka"), Some(1_761_000_000));
-    assert_eq!(logins::lastlog_layout(296 * 1001), logins::WIDE);
-    assert_eq!(logins::lastlog_layout(292 * 1001), logins::NARROW);
+    assert_eq!(taken(&record.repeat(30), now()), (0, Some(1_761_000_000)));
+    assert_eq!(records::lastlog_layout(296 * 1001), records::WIDE);
+    assert_eq!(records::lastlog_layout(292 * 1001), records::NARROW);
 }
 
 #[test]
 fn times_after_2038_are_read() {
-    let mut sessions = Sessions::default();
     let later: Timestamp = "2040-01-01T00:00:00Z".parse().unwrap();
-    sessions.take(&session("tanaka", 2_200_000_000, 7)[..], later).unwrap();
-    assert_eq!(sessions.newest("tanaka"), Some(2_200_000_000));
+    assert_eq!(taken(&session("tanaka", 2_200_000_000, 7), later), (0, Some(2_200_000_000)));
 }
 
 struct Texts(HashMap<String, String>);
@@ -343,8 +350,9 @@ fn no_bytes_make_a_parser_panic() {
         let subject = sudoers::Subject { name: "tanaka", user_id: 1000, groups: &[] };
         let files = Texts(HashMap::from([("/etc/sudoers".to_owned(), text.into_owned())]));
         Sudoers::read(&files, None).0.granting(&subject).count();
-        let _ = Sessions::default().take(&bytes[..], now());
-        let _ = Sessions::default().take(GzDecoder::new(&bytes[..]), now());
+        let mut newest = Newest::of_accounts(["tanaka"].into_iter(), now());
+        let _ = records::take_wtmp(&bytes[..], &mut newest);
+        let _ = records::take_wtmp(flate2::read::GzDecoder::new(&bytes[..]), &mut newest);
     }
 }
 

@@ -2,17 +2,17 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 
 use daicho_proto::facts::Package;
 
 use super::{Outcome, unreadable};
+use crate::platform::linux::read_at::{bytes_at, damaged, steadily};
 use crate::platform::linux::root::Root;
+use crate::platform::linux::sqlite;
 
 mod berkeley;
 mod header;
 mod ndb;
-mod sqlite;
 
 pub(in crate::platform::linux) use header::Header;
 
@@ -21,13 +21,10 @@ const FOLDERS: [&str; 3] = ["/var/lib/rpm", "/usr/lib/sysimage/rpm", "/usr/share
 
 /// The file of each format; what rpm writes today comes first.
 const FORMATS: [(&str, Format); 3] =
-    [("rpmdb.sqlite", sqlite::read), ("Packages.db", ndb::read), ("Packages", berkeley::read)];
+    [("rpmdb.sqlite", read_sqlite), ("Packages.db", ndb::read), ("Packages", berkeley::read)];
 
 /// Reads the database file (and its write-ahead log, where it has one) and gives out each package's header.
 type Format = fn(&File, Option<&File>, &mut dyn FnMut(&[u8])) -> io::Result<()>;
-
-/// How often a database that changes under our eyes is read again: an installation writes for seconds, not for ever.
-const TRIES_MAX: u32 = 3;
 
 /// The packages, or `None` where rpm has no database.
 pub(super) fn packages(root: &Root) -> Option<Outcome> {
@@ -42,7 +39,7 @@ pub(in crate::platform::linux) fn read(root: &Root) -> Option<(Vec<Header>, Vec<
             let path = format!("{folder}/{name}");
             match root.open(&path) {
                 Ok(_) => {
-                    return Some(match steadily(root, &path, format) {
+                    return Some(match read_steadily(root, &path, format) {
                         Ok(read) => read,
                         Err(error) => (Vec::new(), vec![unreadable("rpm's database", &path, &error)]),
                     });
@@ -55,48 +52,30 @@ pub(in crate::platform::linux) fn read(root: &Root) -> Option<(Vec<Header>, Vec<
     None
 }
 
-/// Without a lock, a database may change while it is read; what was read then does not count.
-fn steadily(root: &Root, path: &str, format: Format) -> io::Result<(Vec<Header>, Vec<String>)> {
-    let mut last = Err(io::Error::other("it changed each time it was read"));
-    for _ in 0..TRIES_MAX {
-        let file = root.open(path)?;
-        let log = root.open(&format!("{path}-wal")).ok();
-        let before = (stamp(&file)?, log.as_ref().map(stamp).transpose()?);
+/// Reads a database that does not change meanwhile.
+fn read_steadily(root: &Root, path: &str, format: Format) -> io::Result<(Vec<Header>, Vec<String>)> {
+    steadily(root, path, |file, log| {
         let mut headers = Vec::new();
         let mut broken = 0_usize;
-        let outcome = format(&file, log.as_ref(), &mut |blob| match Header::parse(blob) {
+        format(file, log, &mut |blob| match Header::parse(blob) {
             // A key that packages are signed with is filed as a package, and is none.
             Some(header) if header.name == "gpg-pubkey" => {}
             Some(header) => headers.push(header),
             None => broken += 1,
-        });
-        let after = (stamp(&file)?, log.as_ref().map(stamp).transpose()?);
-        if before != after {
-            continue;
-        }
-        last = outcome.map(|()| {
-            headers.sort_by(|a, b| a.name.cmp(&b.name));
-            let problem = || format!("{broken} package headers of rpm's database {path} could not be read");
-            (headers, (broken > 0).then(problem).into_iter().collect())
-        });
-        break;
-    }
-    last
+        })?;
+        headers.sort_by(|a, b| a.name.cmp(&b.name));
+        let problem = || format!("{broken} package headers of rpm's database {path} could not be read");
+        Ok((headers, (broken > 0).then(problem).into_iter().collect()))
+    })
 }
 
-fn stamp(file: &File) -> io::Result<(u64, i64, i64)> {
-    let metadata = file.metadata()?;
-    Ok((metadata.size(), metadata.mtime(), metadata.mtime_nsec()))
-}
-
-fn damaged(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("it is damaged: {what}"))
-}
-
-/// A number at `at`, or the error that the file ends before it.
-fn bytes_at<const N: usize>(bytes: &[u8], at: usize) -> io::Result<[u8; N]> {
-    let part = at.checked_add(N).and_then(|end| bytes.get(at..end));
-    part.and_then(|part| part.try_into().ok()).ok_or_else(|| damaged("a record ends too early"))
+/// What today's rpm writes: the column `blob` of the table `Packages` holds each package's header.
+fn read_sqlite(file: &File, log: Option<&File>, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+    sqlite::rows(file, log, "Packages", &mut |columns, row| {
+        let blob = columns.iter().position(|column| column == "blob").unwrap_or(1);
+        each(row.blob(blob).ok_or_else(|| damaged("a row has no header"))?);
+        Ok(())
+    })
 }
 
 impl Header {

@@ -14,7 +14,7 @@ pub(super) fn plain_name(name: &str) -> &str {
 }
 
 /// The content of a list, decompressed as the end of its name says.
-pub(super) fn open(file: File, name: &str) -> io::Result<Box<dyn Read>> {
+pub(in crate::platform::linux) fn open(file: File, name: &str) -> io::Result<Box<dyn Read>> {
     let unread = |what| {
         Err(io::Error::new(io::ErrorKind::Unsupported, format!("lists packed with {what} are not read")))
     };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _};
 
-use super::super::bytes_at;
+use crate::platform::linux::read_at::bytes_at;
 
 const LOG_HEAD: usize = 32;
 const FRAME_HEAD: usize = 24;

@@ -1,41 +1,57 @@
-//! SQLite, the format of RHEL 9 and Fedora: one table's rows read from the file and its write-ahead log, with no
-//! lock and no engine. The file format is public: sqlite.org/fileformat2.html; section numbers below are its.
+//! SQLite: the rows of one table, read from the database file and its write-ahead log, with no lock and no engine. rpm,
+//! lastlog2 and wtmpdb keep their records so. The file format is public: sqlite.org/fileformat2.html; section numbers
+//! below are its.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-use super::{bytes_at, damaged};
+use super::read_at::{bytes_at, damaged};
 
 mod log;
 
 /// Deeper than any B-tree of 2^31 pages with four children a page.
 const DEPTH_MAX: u32 = 20;
 
-/// No header is larger, see NDB.
+/// The largest row: no header of rpm is larger, see NDB.
 const PAYLOAD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 const INTERIOR_TABLE: u8 = 5;
 const LEAF_TABLE: u8 = 13;
 
-/// Gives out each package's header: the column `blob` of the table `Packages`.
-pub(super) fn read(file: &File, log: Option<&File>, each: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+/// Gives out each row of a table, with the names of the table's columns.
+pub(super) fn rows(
+    file: &File,
+    log: Option<&File>,
+    table: &str,
+    each: &mut dyn FnMut(&[String], &Row<'_>) -> io::Result<()>,
+) -> io::Result<()> {
     let book = Book::open(file, log)?;
-    let mut root_page = None;
+    let mut found = None;
     book.walk(1, &mut |payload| {
         let row = Row::parse(payload)?;
-        if row.text(0) == Some(b"table") && row.text(1) == Some(b"Packages") {
-            root_page = row.number(3);
+        if row.text(0) == Some(b"table")
+            && row.text(1).is_some_and(|name| name.eq_ignore_ascii_case(table.as_bytes()))
+        {
+            found = row.number(3).zip(Some(columns(row.text(4).unwrap_or_default())));
         }
         Ok(())
     })?;
-    let root_page = root_page.ok_or_else(|| damaged("it has no table of packages"))?;
-    book.walk(root_page, &mut |payload| {
-        let row = Row::parse(payload)?;
-        each(row.blob(1).ok_or_else(|| damaged("a row has no header"))?);
-        Ok(())
-    })
+    let (root_page, columns) = found.ok_or_else(|| damaged(&format!("it has no table {table}")))?;
+    book.walk(root_page, &mut |payload| each(&columns, &Row::parse(payload)?))
+}
+
+/// The columns' names out of the sentence that made the table. Types with commas in brackets do not occur in the tables
+/// that are read here.
+fn columns(sentence: &[u8]) -> Vec<String> {
+    let sentence = String::from_utf8_lossy(sentence);
+    let inside = sentence.split_once('(').map_or("", |(_, inside)| inside);
+    let name = |column: &str| {
+        let word = column.split_whitespace().next().unwrap_or_default();
+        word.trim_matches(['"', '`', '[', ']', ')']).to_owned()
+    };
+    inside.split(',').map(name).collect()
 }
 
 /// The database file, its pages newer ones in the log.
@@ -46,6 +62,7 @@ struct Book<'a> {
     /// A page's bytes that hold content.
     usable: usize,
     pages: u32,
+    visits_max: u32,
 }
 
 impl<'a> Book<'a> {
@@ -64,14 +81,17 @@ impl<'a> Book<'a> {
             return Err(damaged("its page size is not possible"));
         }
         let mut pages = u32::try_from(file.metadata()?.len() / page_bytes as u64).unwrap_or(u32::MAX);
+        let mut visits_max = pages;
         let log = match log {
             None => None,
             Some(log) => log::frames(log, page_bytes)?.map(|frames| {
                 pages = frames.database_pages;
+                visits_max =
+                    visits_max.saturating_add(u32::try_from(frames.newest.len()).unwrap_or(u32::MAX));
                 (log, frames.newest)
             }),
         };
-        Ok(Book { file, log, page_bytes, usable, pages })
+        Ok(Book { file, log, page_bytes, usable, pages, visits_max })
     }
 
     fn page(&self, number: u32) -> io::Result<Vec<u8>> {
@@ -88,8 +108,9 @@ impl<'a> Book<'a> {
 
     /// Gives out the payload of each row of the table whose B-tree begins at `root` (1.6).
     fn walk(&self, root: u32, each: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        // A tree visits each page once: whoever comes back more often goes in circles.
-        let mut visits = self.pages;
+        // A tree visits each page once: whoever comes back more often goes in circles. A log may claim any number of
+        // pages, so those are counted that are there.
+        let mut visits = self.visits_max;
         self.descend(root, DEPTH_MAX, &mut visits, &mut Vec::new(), each)
     }
 
@@ -166,7 +187,7 @@ impl<'a> Book<'a> {
 }
 
 /// A row in the record format (2.1): the columns' types, then their values.
-struct Row<'a> {
+pub(super) struct Row<'a> {
     columns: Vec<(u64, &'a [u8])>,
 }
 
@@ -195,24 +216,31 @@ impl<'a> Row<'a> {
         Ok(Row { columns })
     }
 
-    fn text(&self, column: usize) -> Option<&'a [u8]> {
+    pub(super) fn text(&self, column: usize) -> Option<&'a [u8]> {
         self.columns.get(column).filter(|(kind, _)| *kind >= 13 && kind % 2 == 1).map(|(_, bytes)| *bytes)
     }
 
-    fn blob(&self, column: usize) -> Option<&'a [u8]> {
+    pub(super) fn blob(&self, column: usize) -> Option<&'a [u8]> {
         self.columns.get(column).filter(|(kind, _)| *kind >= 12 && kind % 2 == 0).map(|(_, bytes)| *bytes)
+    }
+
+    /// A whole number, with its sign.
+    pub(super) fn integer(&self, column: usize) -> Option<i64> {
+        match self.columns.get(column)? {
+            (8, _) => Some(0),
+            (9, _) => Some(1),
+            (1..=6, bytes) => {
+                let negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
+                let start = if negative { -1 } else { 0 };
+                Some(bytes.iter().fold(start, |sum, byte| sum << 8 | i64::from(*byte)))
+            }
+            _ => None,
+        }
     }
 
     /// A whole number that names a page.
     fn number(&self, column: usize) -> Option<u32> {
-        match self.columns.get(column)? {
-            (9, _) => Some(1),
-            (1..=6, bytes) => {
-                let value = bytes.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-                u32::try_from(value).ok()
-            }
-            _ => None,
-        }
+        u32::try_from(self.integer(column)?).ok()
     }
 }
 
@@ -231,4 +259,25 @@ fn varint(bytes: &[u8], mut at: usize) -> io::Result<(u64, usize)> {
         }
     }
     Ok((value, at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_named_as_the_table_was_made() {
+        let sentence = b"CREATE TABLE wtmp(ID INTEGER PRIMARY KEY, Type INTEGER, \"User\" TEXT NOT NULL,\n Login INTEGER) STRICT";
+        assert_eq!(columns(sentence), ["ID", "Type", "User", "Login"]);
+        assert_eq!(columns(b"\xff"), [""]);
+    }
+
+    #[test]
+    fn whole_numbers_keep_their_sign() {
+        // Three columns: one byte, six bytes, a constant.
+        let payload = [4, 1, 5, 8, 0xff, 0, 6, 0x42, 0x43, 0x44, 0x45];
+        let row = Row::parse(&payload).unwrap();
+        let numbers = [row.integer(0), row.integer(1), row.integer(2), row.integer(3)];
+        assert_eq!(numbers, [Some(-1), Some(0x0006_4243_4445), Some(0), None]);
+    }
 }
