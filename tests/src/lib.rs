@@ -4,3 +4,4 @@ pub mod daemons;
 pub mod machine;
 pub mod programs;
 pub mod site;
+pub mod virtual_machine;

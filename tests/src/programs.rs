@@ -95,6 +95,12 @@ impl Running {
         }
     }
 
+    /// All lines of its log so far.
+    pub fn log(&mut self) -> &[String] {
+        self.seen.extend(self.lines.try_iter());
+        &self.seen
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -122,13 +128,18 @@ impl Drop for Running {
 }
 
 /// Asks `look` again and again until it gives a value: for states that only a question shows.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let give_up = Instant::now() + PATIENCE;
+pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    until_within(PATIENCE, what, look)
+}
+
+/// As [`until`], for what may take longer or shorter.
+pub fn until_within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let give_up = Instant::now() + patience;
     loop {
         if let Some(value) = look() {
             return value;
         }
-        assert!(Instant::now() < give_up, "waited {} s in vain for: {what}", PATIENCE.as_secs());
+        assert!(Instant::now() < give_up, "waited {} s in vain for: {what}", patience.as_secs());
         // Between two questions, so that a question does not take the processor from the answer.
         std::thread::park_timeout(Duration::from_millis(50));
     }

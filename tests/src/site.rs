@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::programs::{Running, command, expect, run, until};
+use crate::virtual_machine::HOST;
 
 /// A collector with its authority, its store and its first operator.
 pub struct Site {
@@ -27,12 +28,12 @@ impl Site {
         let site = Site { folder, address: free_address(), telemetry: free_address(), collector: None };
         let data = site.data();
         let data = data.to_str().expect("a temporary path is text");
-        let names = "localhost,127.0.0.1";
+        let names = format!("localhost,127.0.0.1,{HOST}");
         let made =
-            run("daicho-collector", &["init", "--data", data, "--name", names, "--operator", "suzuki"]);
+            run("daicho-collector", &["init", "--data", data, "--name", &names, "--operator", "suzuki"]);
         expect(&made, 0);
         let config = format!(
-            "listen = \"{}\"\nnames = [\"localhost\", \"127.0.0.1\"]\n\n[store]\nkind = \"sled\"\npath = \"store\"\n\n\
+            "listen = \"{}\"\nnames = [\"localhost\", \"127.0.0.1\", \"{HOST}\"]\n\n[store]\nkind = \"sled\"\npath = \"store\"\n\n\
              [telemetry]\nlisten = \"{}\"\nfilter = \"info\"\n\n{alerts}",
             site.address, site.telemetry,
         );

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use daicho_proto::document::Document;
-use daicho_proto::facts::{Fact, Look, Subject};
+use daicho_proto::facts::{Fact, Look, Medium, Subject};
 use daicho_proto::observation::Observation;
 use daicho_proto::time::from_wire;
 use daicho_proto::wire as w;
@@ -55,6 +55,34 @@ struct Seen {
     observed_at: BTreeMap<Subject, Timestamp>,
     observation: Document,
     lost_observations: u64,
+    /// Every medium ever used there.
+    sightings: Vec<Sighting>,
+}
+
+/// One medium's uses.
+#[derive(Serialize)]
+struct Sighting {
+    medium: Medium,
+    first_at: Timestamp,
+    attached_at: Timestamp,
+    last_at: Timestamp,
+    present: bool,
+    found_afterwards: bool,
+    uses: u64,
+}
+
+impl From<w::Sighting> for Sighting {
+    fn from(sighting: w::Sighting) -> Self {
+        Sighting {
+            medium: sighting.medium.unwrap_or_default().into(),
+            first_at: from_wire(sighting.first_at_us),
+            attached_at: from_wire(sighting.attached_at_us),
+            last_at: from_wire(sighting.last_at_us),
+            present: sighting.present,
+            found_afterwards: sighting.found_afterwards,
+            uses: sighting.uses,
+        }
+    }
 }
 
 /// Answers.
@@ -106,6 +134,7 @@ fn detail(
             observed_at: times.collect(),
             observation: Document::from_facts(newest, looks.into_iter().map(|look| look.fact)),
             lost_observations: facts.gaps.iter().map(|gap| gap.lost).sum(),
+            sightings: facts.sightings.into_iter().map(Sighting::from).collect(),
         }
     });
     Ok(Detail {
