@@ -16,7 +16,7 @@ pub struct Stock {
     pub name: &'static str,
     /// What it is for, in Japanese and in English.
     pub why: (&'static str, &'static str),
-    /// `all`, `debian`, `ubuntu`, `rhel`.
+    /// `all`, `debian`, `ubuntu`, `rhel`, `suse`, `alpine`.
     families: Vec<&'static str>,
     /// The package that ships it.
     pub source: &'static str,
@@ -41,13 +41,18 @@ pub fn stock_service(name: &str, host: Option<&Host>) -> Option<&'static Stock> 
     let fits = |entry: &&Stock| {
         family.is_none_or(|known| entry.families.iter().any(|one| *one == "all" || known.contains(one)))
     };
-    // A timer only starts the service of its name.
-    STOCK.find(name.strip_suffix(".timer").unwrap_or(bare(name))).find(fits)
+    STOCK.find(started(name)).find(fits)
 }
 
-/// The risky service of this name.
+/// The risky service of this name. Whose it is (`tanaka:`, `docker:`) does not make it less so.
 pub fn risky_service(name: &str) -> Option<&'static Risky> {
-    RISKY_SERVICES.find(bare(name)).next().or_else(|| RISKY_SERVICES.find(name).next())
+    let own = name.rsplit(':').next().unwrap_or(name);
+    RISKY_SERVICES.find(started(own)).next().or_else(|| RISKY_SERVICES.find(own).next())
+}
+
+/// What a timer or a path starts is mostly the service of its name.
+fn started(name: &str) -> &str {
+    name.strip_suffix(".timer").or_else(|| name.strip_suffix(".path")).unwrap_or(bare(name))
 }
 
 /// The risky program of this name.
@@ -65,6 +70,8 @@ fn family(host: &Host) -> Option<&'static [&'static str]> {
         "debian" | "raspbian" => Some(&["debian"]),
         "ubuntu" | "linuxmint" => Some(&["debian", "ubuntu"]),
         "rhel" | "centos" | "rocky" | "almalinux" | "ol" | "fedora" | "amzn" => Some(&["rhel"]),
+        "sles" | "sled" | "sle-micro" | "opensuse-leap" | "opensuse-tumbleweed" => Some(&["suse"]),
+        "alpine" | "postmarketos" => Some(&["alpine"]),
         _ => None,
     }
 }

@@ -8,7 +8,9 @@ use crate::wire;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Service {
-    /// The unit's, script's, Windows service's or program's name, never its display name.
+    /// The unit's, script's, Windows service's or program's name, never its display name. What belongs to somebody else
+    /// than the machine begins with whose it is: `tanaka:sync.service` (a unit of a user), `docker:web` (a container),
+    /// `cron:tanaka:backup.sh` (a job).
     pub name: String,
     /// Who runs it.
     pub manager: ServiceManager,
@@ -22,6 +24,20 @@ pub struct Service {
     pub binary: Option<String>,
     /// `tcp/0.0.0.0:22`, `udp/[::]:123`; sorted.
     pub listening: Vec<String>,
+    /// The manager's own words for how it is: `active (running)`, `failed (failed)`, `crashed`.
+    pub state: Option<String>,
+    /// systemd's own word for how it starts, systemctl(1): `enabled-runtime`, `linked`, `generated`, `indirect`, ...
+    pub file_state: Option<String>,
+    /// Its other names.
+    pub aliases: Vec<String>,
+    /// What it starts, if it only starts something else: the units of a socket, a timer or a path.
+    pub triggers: Vec<String>,
+    /// The file that describes it: a unit file, a script, a crontab.
+    pub source: Option<String>,
+    /// The container that it is, or that it runs in: `docker:0123456789ab`.
+    pub container: Option<String>,
+    /// The user who runs it, where that is not the machine: the owner of a session, of a user's unit, of a crontab.
+    pub user: Option<String>,
 }
 
 /// Who runs a service. `Process`: nobody does; it was started by hand or by a machine without a manager.
@@ -102,6 +118,13 @@ impl From<wire::Service> for Service {
             description: wire.description,
             binary: wire.binary,
             listening: wire.listening,
+            state: wire.state,
+            file_state: wire.file_state,
+            aliases: wire.aliases,
+            triggers: wire.triggers,
+            source: wire.source,
+            container: wire.container,
+            user: wire.user,
         }
     }
 }
@@ -116,6 +139,13 @@ impl From<Service> for wire::Service {
             description: service.description,
             binary: service.binary,
             listening: service.listening,
+            state: service.state,
+            file_state: service.file_state,
+            aliases: service.aliases,
+            triggers: service.triggers,
+            source: service.source,
+            container: service.container,
+            user: service.user,
         }
     }
 }

@@ -16,20 +16,26 @@ pub struct Software {
     pub publisher: Option<String>,
     /// The day it was installed, `YYYY-MM-DD`.
     pub installed_on: Option<String>,
+    /// How it came: `snap`, `flatpak`, `appimage`, `opt`, `local`, `pip`, `npm`.
+    pub source: Option<String>,
+    /// Where it lies.
+    pub path: Option<String>,
+    /// Whose it is, where it lies in a home.
+    pub user: Option<String>,
 }
 
 // === the wire ===
 
 impl From<wire::Software> for Software {
     fn from(wire: wire::Software) -> Self {
-        let wire::Software { name, version, publisher, installed_on } = wire;
-        Software { name, version, publisher, installed_on }
+        let wire::Software { name, version, publisher, installed_on, source, path, user } = wire;
+        Software { name, version, publisher, installed_on, source, path, user }
     }
 }
 
 impl From<Software> for wire::Software {
     fn from(software: Software) -> Self {
-        let Software { name, version, publisher, installed_on } = software;
-        wire::Software { name, version, publisher, installed_on }
+        let Software { name, version, publisher, installed_on, source, path, user } = software;
+        wire::Software { name, version, publisher, installed_on, source, path, user }
     }
 }

@@ -1,10 +1,10 @@
-//! Services: what a manager runs, what listens, what was started by hand.
+//! Services: what a manager runs, what listens, what was started by hand, what starts by itself at its time.
 //!
-//! - systemd answers over D-Bus; its unit files tell the programs. Where it does not answer, the files alone tell
-//!   what starts, and a problem says that nobody knows what runs.
+//! - systemd answers over D-Bus what it has loaded; its unit files tell the rest. Where it does not answer, the files
+//!   alone tell what starts, and a problem says that nobody knows what runs.
 //! - OpenRC and System V scripts count where they are in charge, inetd's services wherever they are configured.
 //! - A program of no service counts as `process` when it listens, and, on a machine without a manager, when it stays:
-//!   see [`processes`].
+//!   see [`processes`]. A container is one entry, whatever runs in it.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,17 @@ use daicho_proto::facts::{Look, Service, ServiceManager};
 use super::root::Root;
 
 mod bus;
+mod containers;
+pub(super) mod diagnosis;
 mod inetd;
+mod places;
 mod processes;
 mod scripts;
 mod sockets;
 mod units;
 
-use processes::Process;
+use places::{Place, Users};
+use processes::{Process, Running};
 
 /// What changes when a service is installed, enabled or disabled.
 pub(super) const WATCHED: &[&str] = &[
@@ -38,14 +42,15 @@ pub(super) fn look(root: &Root) -> Look<Vec<Service>> {
 
 fn live(root: &Root) -> Look<Vec<Service>> {
     let mut problems = Vec::new();
-    let processes = processes::read(root, &mut problems);
+    let running = processes::read(root, &mut problems);
+    let processes = &running.processes;
     let mut services = Vec::new();
     // sd_booted(3): this folder is there if and only if systemd runs the machine.
     let by_systemd = root.exists("/run/systemd/system");
     if by_systemd {
         let units = units::read(root, &mut problems);
         match bus::ask() {
-            Ok(answer) => services.extend(units::join(&units, &answer)),
+            Ok(loaded) => services.extend(units::join(&units, &loaded)),
             Err(reason) => {
                 problems.push(format!(
                     "systemd did not tell what runs: {reason}; what is told of its units comes from their files alone"
@@ -53,23 +58,47 @@ fn live(root: &Root) -> Look<Vec<Service>> {
                 services.extend(units::as_services(&units));
             }
         }
-        units::hand_out(&mut services, &units, &processes);
+        units::hand_out(&mut services, &units, processes);
     } else if root.exists("/run/openrc/softlevel") {
-        services.extend(scripts::openrc(root, &mut problems));
-    } else if processes.iter().any(|process| process.pid == 1 && process.name == "init") {
-        services.extend(scripts::system_v(root, &mut problems));
+        services.extend(scripts::openrc(root, &running, &mut problems));
+    } else if running.commands.get(&1).is_some_and(|command| command == "init") {
+        services.extend(scripts::system_v(root, &running, &mut problems));
     }
     services.extend(inetd::read(root, &mut problems));
-    let unowned = |process: &&Process| {
-        process.unit.is_none() && (!process.listening.is_empty() || (!by_systemd && process.stays))
+    services.extend(containers::running(root, processes));
+    let is_told = |process: &Process| match &process.place {
+        // A unit is told by systemd alone; below another manager the group of a process is only a name.
+        Place::Unit(_) | Place::Manager => by_systemd,
+        Place::Container { .. } => true,
+        Place::OpenRc(name) => services.iter().any(|service| service.name == *name),
+        Place::UserUnit { .. } | Place::Session { .. } | Place::Nowhere => by_systemd && process.pid == 1,
     };
-    // Systemd's own sockets were handed to their socket units.
-    let others = processes.iter().filter(unowned).filter(|process| !(by_systemd && process.pid == 1));
-    services.extend(by_program(others));
+    let others: Vec<&Process> = processes
+        .iter()
+        .filter(|process| !is_told(process))
+        .filter(|process| !process.listening.is_empty() || (!by_systemd && process.stays))
+        .collect();
+    let others = by_program(&others, &users(root));
+    services.extend(others);
     match problems.is_empty() {
         false if services.is_empty() => Look::Unreadable { problems },
         _ => Look::Seen { value: sorted(services), problems },
     }
+}
+
+/// Who is who on this machine.
+fn users(root: &Root) -> Users {
+    let text = root.read_text("/etc/passwd").unwrap_or_default();
+    let each = text.lines().filter_map(|line| {
+        let mut columns = line.split(':');
+        Some((columns.nth(1).and(columns.next())?.parse().ok()?, line.split(':').next()?.to_owned()))
+    });
+    let mut names = BTreeMap::new();
+    // Of two users with one number, the first is who everybody sees.
+    for (uid, name) in each {
+        names.entry(uid).or_insert(name);
+    }
+    Users(names)
 }
 
 /// What is configured; nobody knows what runs.
@@ -77,10 +106,11 @@ fn from_files(root: &Root) -> Look<Vec<Service>> {
     let mut problems = Vec::new();
     let units = units::read(root, &mut problems);
     let mut services = units::as_services(&units);
+    let nobody = Running::default();
     let scripts = if root.exists("/etc/runlevels") {
-        scripts::openrc(root, &mut problems)
+        scripts::openrc(root, &nobody, &mut problems)
     } else {
-        scripts::system_v(root, &mut problems)
+        scripts::system_v(root, &nobody, &mut problems)
     };
     // systemd prefers its own unit of the same name.
     let shadowed =
@@ -95,17 +125,26 @@ fn from_files(root: &Root) -> Look<Vec<Service>> {
     }
 }
 
-/// One entry a program, however many processes it has.
-fn by_program<'a>(processes: impl Iterator<Item = &'a Process>) -> Vec<Service> {
-    let mut programs: BTreeMap<(&str, Option<&str>), Service> = BTreeMap::new();
+/// One entry a program and user, however many processes it has.
+fn by_program(processes: &[&Process], users: &Users) -> Vec<Service> {
+    let mut programs: BTreeMap<(String, Option<&str>, Option<u32>), Service> = BTreeMap::new();
     for process in processes {
-        let program = programs.entry((&process.name, process.binary.as_deref())).or_insert_with(|| Service {
-            name: process.name.clone(),
-            manager: ServiceManager::Process,
-            running: Some(true),
-            binary: process.binary.clone(),
-            ..Service::default()
-        });
+        let (name, user) = match &process.place {
+            Place::UserUnit { uid, unit } => (format!("{}:{unit}", users.name(*uid)), Some(*uid)),
+            Place::Session { uid } => (process.name.clone(), *uid),
+            _ => (process.name.clone(), None),
+        };
+        let program =
+            programs.entry((name, process.binary.as_deref(), user)).or_insert_with_key(|(name, _, _)| {
+                Service {
+                    name: name.clone(),
+                    manager: ServiceManager::Process,
+                    running: Some(true),
+                    binary: process.binary.clone(),
+                    user: user.map(|uid| users.name(uid)),
+                    ..Service::default()
+                }
+            });
         program.listening.extend(process.listening.iter().cloned());
     }
     programs.into_values().collect()

@@ -9,7 +9,8 @@ use std::os::fd::AsFd as _;
 
 use rustix::io::Errno;
 
-use super::sockets;
+use super::places::{Place, openrc_of, path_of, place_of};
+use super::{diagnosis, sockets};
 use crate::platform::linux::root::Root;
 
 /// What runs shorter is a command, not a service.
@@ -27,30 +28,44 @@ const INTERPRETERS: [&str; 10] =
 
 const SHELLS: [&str; 4] = ["bash", "sh", "dash", "busybox"];
 
+/// Programs that only wait for what was started in them: none of them holds a socket of its own in a session.
+const COMPANIONS: [&str; 10] =
+    ["sshd", "sshd-session", "login", "su", "sudo", "(sd-pam)", "systemd", "screen", "tmux: server", "tmux"];
+
 /// One process.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Process {
+    /// Zero where only a socket is known, and not which of a group's processes holds it.
     pub(super) pid: u32,
     /// The program's file name; for a script, the script's.
     pub(super) name: String,
     pub(super) binary: Option<String>,
-    /// The systemd service that it belongs to.
-    pub(super) unit: Option<String>,
+    /// Where it belongs.
+    pub(super) place: Place,
     pub(super) stays: bool,
     pub(super) listening: Vec<String>,
 }
 
-/// The processes that stay or listen, and process 1.
-pub(super) fn read(root: &Root, problems: &mut Vec<String>) -> Vec<Process> {
+/// What runs.
+#[derive(Debug, Default)]
+pub(super) struct Running {
+    /// The processes that stay, listen, or belong to a container or a user's unit; and process 1.
+    pub(super) processes: Vec<Process>,
+    /// The kernel's name for every process: at most 15 bytes of it.
+    pub(super) commands: HashMap<u32, String>,
+}
+
+/// Looks at what runs.
+pub(super) fn read(root: &Root, problems: &mut Vec<String>) -> Running {
     let Some(mut sockets) = sockets::listening(root) else {
         problems.push("the tables of sockets below /proc/net could not be read".to_owned());
-        return Vec::new();
+        return Running::default();
     };
     let names = match root.list("/proc") {
         Ok(names) => names,
         Err(error) => {
             problems.push(format!("the processes below /proc could not be listed: {error}"));
-            return Vec::new();
+            return Running::default();
         }
     };
     let stats: HashMap<u32, Stat> = names
@@ -61,7 +76,14 @@ pub(super) fn read(root: &Root, problems: &mut Vec<String>) -> Vec<Process> {
         .collect();
     let uptime = root.read_text("/proc/uptime").ok();
     let uptime = uptime.and_then(|text| text.split('.').next()?.trim().parse::<u64>().ok()).unwrap_or(0);
-    let ours = ancestors(std::process::id(), &stats);
+    let us = std::process::id();
+    let ours = ancestors(us, &stats);
+    let groups: HashMap<u32, String> = stats
+        .keys()
+        .filter_map(|pid| Some((*pid, root.read_text(&format!("/proc/{pid}/cgroup")).ok()?)))
+        .collect();
+    // Seen from within a container, its own processes are the machine.
+    let home = groups.get(&us).map(|text| place(text)).filter(|place| is_contained(place));
     let mut hidden = false;
     let mut found = HashSet::new();
     let mut processes = Vec::new();
@@ -77,10 +99,14 @@ pub(super) fn read(root: &Root, problems: &mut Vec<String>) -> Vec<Process> {
         let old = uptime.saturating_sub(stat.started / TICKS_PER_SECOND) >= STAYING_SECONDS_MIN;
         let daemon = stat.terminal == 0 && (stat.session == pid || stat.parent == 1) && pid != 1;
         let stays = daemon && old && !ours.contains(&pid);
-        if !stays && listening.is_empty() && pid != 1 {
+        let place = groups.get(&pid).map(|text| place(text)).unwrap_or_default();
+        let place = if home.as_ref() == Some(&place) { Place::Nowhere } else { place };
+        let told = is_contained(&place) || matches!(place, Place::UserUnit { .. });
+        if !stays && !told && listening.is_empty() && pid != 1 {
             continue;
         }
         let mut process = describe(root, pid, stat);
+        process.place = place;
         // A shell without a script only waits for what it started.
         process.stays = stays && !SHELLS.contains(&process.name.as_str());
         process.listening = listening.iter().filter_map(|inode| sockets.get(inode).cloned()).collect();
@@ -92,30 +118,75 @@ pub(super) fn read(root: &Root, problems: &mut Vec<String>) -> Vec<Process> {
     if !sockets.is_empty() {
         // What went away meanwhile was no service.
         let still = sockets::listening(root).unwrap_or_default();
-        let mut lost: Vec<String> = sockets
-            .into_iter()
-            .filter(|(inode, _)| still.contains_key(inode))
-            .map(|(_, text)| text)
-            .collect();
-        lost.sort();
-        lost.dedup();
-        if hidden && !lost.is_empty() {
-            let list = lost.join(", ");
-            problems.push(format!(
-                "whose these listening sockets are cannot be seen without CAP_SYS_PTRACE (see the agent's unit): {list}"
-            ));
-        } else if !lost.is_empty() {
+        let mut lost: Vec<(u64, String)> =
+            sockets.into_iter().filter(|(inode, _)| still.contains_key(inode)).collect();
+        lost.sort_by(|a, b| a.1.cmp(&b.1));
+        if hidden {
+            let told = if root.is_live() { diagnosis::groups(root) } else { HashMap::new() };
+            let owner = |(inode, socket): &(u64, String)| match told.get(inode) {
+                Some(path) => Ok(owner(socket, path, &stats, &groups)),
+                None => Err(socket.clone()),
+            };
+            let (known, unknown): (Vec<_>, Vec<_>) = lost.iter().map(owner).partition(Result::is_ok);
+            processes.extend(known.into_iter().flatten());
+            let mut unknown: Vec<String> = unknown.into_iter().filter_map(Result::err).collect();
+            unknown.dedup();
+            if !unknown.is_empty() {
+                let list = unknown.join(", ");
+                problems.push(format!(
+                    "whose these listening sockets are cannot be seen: neither does the kernel tell their control group (Linux 5.7 or later, with control groups of version 2), nor has the agent CAP_SYS_PTRACE (see its unit): {list}"
+                ));
+            }
+        } else {
             // The kernel's own, such as those of NFS, or a program's that another container hides.
-            // Each goes by its address: two of them are two things to ask about.
-            processes.extend(lost.into_iter().map(|socket| Process {
-                name: socket.clone(),
-                listening: vec![socket],
-                ..Process::default()
-            }));
+            lost.dedup_by(|a, b| a.1 == b.1);
+            processes.extend(lost.into_iter().map(|(_, socket)| nameless(socket)));
         }
     }
-    processes.sort_by_key(|process| process.pid);
-    processes
+    processes.sort_by(|a, b| (a.pid, &a.listening).cmp(&(b.pid, &b.listening)));
+    let commands = stats.into_iter().map(|(pid, stat)| (pid, stat.name)).collect();
+    Running { processes, commands }
+}
+
+fn place(groups: &str) -> Place {
+    let openrc = openrc_of(groups).map(Place::OpenRc);
+    openrc.or_else(|| path_of(groups).map(place_of)).unwrap_or_default()
+}
+
+fn is_contained(place: &Place) -> bool {
+    matches!(place, Place::Container { .. })
+}
+
+/// A socket that goes by its address: two of them are two things to ask about.
+fn nameless(socket: String) -> Process {
+    Process { name: socket.clone(), listening: vec![socket], ..Process::default() }
+}
+
+/// Whose a socket is by the control group that it was made in. Which of the group's programs has it is known where there
+/// is only one.
+fn owner(socket: &str, path: &str, stats: &HashMap<u32, Stat>, groups: &HashMap<u32, String>) -> Process {
+    // On a machine of systemd, only the kernel itself lives outside of every group.
+    let (place, candidates) = match path {
+        "/" => (Place::Nowhere, Vec::new()),
+        path => (
+            place_of(path),
+            stats
+                .iter()
+                .filter(|(pid, _)| groups.get(pid).and_then(|text| path_of(text)) == Some(path))
+                .collect(),
+        ),
+    };
+    let mut names: Vec<&str> = candidates.iter().map(|(_, stat)| stat.name.as_str()).collect();
+    names.retain(|name| !COMPANIONS.contains(name) && !SHELLS.contains(name));
+    names.sort_unstable();
+    names.dedup();
+    let name = match (&place, names.as_slice()) {
+        (Place::Unit(unit) | Place::UserUnit { unit, .. }, _) => unit.clone(),
+        (_, [name]) => (*name).to_owned(),
+        _ => socket.to_owned(),
+    };
+    let pid = u32::from(place == Place::Manager);
+    Process { pid, name, place, listening: vec![socket.to_owned()], ..Process::default() }
 }
 
 /// The inodes of listening sockets that a process has open. `None`: it does not let us see.
@@ -153,14 +224,21 @@ fn describe(root: &Root, pid: u32, stat: &Stat) -> Process {
     let binary = binary.map(|path| path.strip_suffix(" (deleted)").map_or(path.clone(), str::to_owned));
     // A program that lies in memory alone has no lasting path: the kernel's name for it must do.
     let path = binary.as_deref().filter(|path| !path.starts_with("/memfd:"));
-    let program = path.and_then(file_name).map_or_else(|| stat.name.clone(), str::to_owned);
-    let script = || {
-        let arguments = root.read_text(&format!("/proc/{pid}/cmdline")).ok()?;
-        script_of(&arguments)
+    let arguments = || root.read_text(&format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let program = match path.and_then(file_name) {
+        Some(name) => name.to_owned(),
+        None => whole_name(&stat.name, &arguments()),
     };
-    let name = if is_interpreter(&program) { script().unwrap_or(program) } else { program };
-    let groups = root.read_text(&format!("/proc/{pid}/cgroup")).unwrap_or_default();
-    Process { pid, name, binary, unit: unit_of(&groups), ..Process::default() }
+    let name = if is_interpreter(&program) { script_of(&arguments()).unwrap_or(program) } else { program };
+    Process { pid, name, binary, ..Process::default() }
+}
+
+/// The kernel keeps 15 bytes of a name; the rest stands in the arguments, of which nothing else is believed.
+fn whole_name(command: &str, arguments: &str) -> String {
+    const COMMAND_BYTES: usize = 15;
+    let first = arguments.split(['\0', ' ']).next().and_then(file_name).unwrap_or_default();
+    let is_longer = command.len() >= COMMAND_BYTES && first.starts_with(command);
+    if is_longer { first.to_owned() } else { command.to_owned() }
 }
 
 fn file_name(path: &str) -> Option<&str> {
@@ -180,18 +258,6 @@ fn script_of(arguments: &str) -> Option<String> {
     let is_path = first.starts_with('/') || name.contains('.');
     let fits = name.chars().all(|letter| letter.is_alphanumeric() || "._-+@".contains(letter));
     (is_path && fits && name.contains(char::is_alphabetic)).then(|| name.to_owned())
-}
-
-/// The system's service that a process belongs to; `None` in a session, a container or without systemd.
-pub(super) fn unit_of(groups: &str) -> Option<String> {
-    let path = groups.lines().find_map(|line| {
-        let mut parts = line.splitn(3, ':');
-        let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
-        // Version 2 has no controllers; version 1 has systemd's own hierarchy, and a bare `/` of version 2 beside.
-        (controllers == "name=systemd" || (controllers.is_empty() && path != "/")).then_some(path)
-    })?;
-    let named = |part: &&str| part.ends_with(".service") || part.ends_with(".scope");
-    path.split('/').find(named).filter(|unit| unit.ends_with(".service")).map(str::to_owned)
 }
 
 /// A process, its parent, and so on up.
@@ -245,22 +311,41 @@ mod tests {
     }
 
     #[test]
-    fn a_process_belongs_to_the_outermost_service() {
-        for (groups, unit) in [
-            ("0::/system.slice/ssh.service\n", Some("ssh.service")),
-            ("0::/system.slice/system-getty.slice/getty@tty1.service\n", Some("getty@tty1.service")),
-            ("0::/user.slice/user-1000.slice/session-3.scope\n", None),
-            (
-                "0::/user.slice/user-1000.slice/user@1000.service/app.slice/x.service\n",
-                Some("user@1000.service"),
-            ),
-            ("0::/system.slice/docker-0123.scope\n", None),
-            ("12:pids:/x\n1:name=systemd:/system.slice/cron.service\n0::/\n", Some("cron.service")),
-            ("0::/\n", None),
-            ("", None),
-        ] {
-            assert_eq!(unit_of(groups).as_deref(), unit, "{groups}");
-        }
+    fn a_socket_belongs_to_the_service_of_its_group() {
+        let stat = |name: &str| Stat {
+            name: name.to_owned(),
+            parent: 1,
+            session: 1,
+            terminal: 0,
+            flags: 0,
+            started: 0,
+        };
+        let session = "0::/user.slice/user-1000.slice/session-3.scope\n".to_owned();
+        let stats = HashMap::from([(7, stat("nc")), (8, stat("bash")), (9, stat("sshd"))]);
+        let mut groups = HashMap::from([(7, session.clone()), (8, session.clone()), (9, session.clone())]);
+        let seen = |path: &str, groups: &HashMap<u32, String>| {
+            let process = owner("tcp/0.0.0.0:4444", path, &stats, groups);
+            (process.name, process.place)
+        };
+        let by_hand = Place::Session { uid: Some(1000) };
+        let path = "/user.slice/user-1000.slice/session-3.scope";
+        assert_eq!(seen(path, &groups), ("nc".to_owned(), by_hand.clone()));
+        let unit = Place::Unit("ssh.service".to_owned());
+        assert_eq!(seen("/system.slice/ssh.service", &groups), ("ssh.service".to_owned(), unit));
+        assert_eq!(seen("/", &groups), ("tcp/0.0.0.0:4444".to_owned(), Place::Nowhere));
+        assert_eq!(owner("tcp/[::]:23", "/init.scope", &stats, &groups).pid, 1);
+        // With two programs that could be it, none is guessed.
+        let stats = HashMap::from([(7, stat("nc")), (8, stat("python3"))]);
+        groups.insert(8, session);
+        let process = owner("tcp/0.0.0.0:4444", path, &stats, &groups);
+        assert_eq!((process.name.as_str(), process.place), ("tcp/0.0.0.0:4444", by_hand));
+    }
+
+    #[test]
+    fn a_name_that_the_kernel_cut_is_made_whole() {
+        assert_eq!(whole_name("systemd-journal", "/lib/systemd/systemd-journald\0"), "systemd-journald");
+        assert_eq!(whole_name("sshd", "sshd: /usr/sbin/sshd -D\0"), "sshd");
+        assert_eq!(whole_name("nginx", "/tmp/not-nginx\0"), "nginx");
     }
 
     #[test]
@@ -275,7 +360,7 @@ mod tests {
         let table = format!("  sl  local_address\n{}{}", line("07E8", 71), line("0016", 72));
         std::fs::write(folder.path().join("proc/net/tcp"), table).unwrap();
         let mut problems = Vec::new();
-        let processes = read(&Root::at(folder.path()).unwrap(), &mut problems);
+        let processes = read(&Root::at(folder.path()).unwrap(), &mut problems).processes;
         let names: Vec<&str> = processes.iter().map(|process| process.name.as_str()).collect();
         assert_eq!(names, ["tcp/0.0.0.0:2024", "tcp/0.0.0.0:22"]);
     }
@@ -296,7 +381,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let expected = format!("tcp/127.0.0.1:{}", listener.local_addr().unwrap().port());
         let mut problems = Vec::new();
-        let processes = read(&Root::here(), &mut problems);
+        let processes = read(&Root::here(), &mut problems).processes;
         let us = processes.iter().find(|process| process.pid == std::process::id()).unwrap();
         assert!(us.listening.contains(&expected), "{us:?}");
         assert!(!us.stays);

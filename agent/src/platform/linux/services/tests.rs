@@ -2,7 +2,7 @@
 
 use daicho_proto::facts::StartMode;
 
-use super::bus::{Answer, Loaded};
+use super::bus::Loaded;
 use super::*;
 
 struct Machine(tempfile::TempDir);
@@ -104,30 +104,20 @@ fn the_answer_of_systemd_is_joined_with_the_files() {
         active: active.to_owned(),
         sub: sub.to_owned(),
     };
-    let answer = Answer {
-        loaded: vec![
-            loaded("ssh.service", "loaded", "active", "running"),
-            loaded("apparmor.service", "loaded", "active", "exited"),
-            loaded("telnet.socket", "loaded", "active", "listening"),
-            loaded("getty@tty1.service", "loaded", "active", "running"),
-            loaded("mentioned.service", "not-found", "inactive", "dead"),
-            loaded("home.mount", "loaded", "active", "mounted"),
-        ],
-        files: [
-            ("ssh.service", "enabled"),
-            ("sshd.service", "alias"),
-            ("getty@.service", "enabled"),
-            ("cups.service", "disabled"),
-            ("telnet.socket", "enabled"),
-        ]
-        .map(|(name, state)| (format!("/lib/systemd/system/{name}"), state.to_owned()))
-        .to_vec(),
-    };
+    let answer = vec![
+        loaded("ssh.service", "loaded", "active", "running"),
+        loaded("apparmor.service", "loaded", "active", "exited"),
+        loaded("telnet.socket", "loaded", "active", "listening"),
+        loaded("getty@tty1.service", "loaded", "active", "running"),
+        loaded("mentioned.service", "not-found", "inactive", "dead"),
+        loaded("home.mount", "loaded", "active", "mounted"),
+        loaded("run-u3.service", "loaded", "failed", "failed"),
+    ];
     let mut services = units::join(&units, &answer);
     let process = |pid: u32, unit: Option<&str>, socket: &str| Process {
         pid,
         name: "x".to_owned(),
-        unit: unit.map(str::to_owned),
+        place: unit.map_or(Place::Manager, |unit| Place::Unit(unit.to_owned())),
         listening: vec![socket.to_owned()],
         ..Process::default()
     };
@@ -137,19 +127,28 @@ fn the_answer_of_systemd_is_joined_with_the_files() {
         process(8, Some("strange.service"), "udp/0.0.0.0:9"),
     ];
     units::hand_out(&mut services, &units, &processes);
-    let names: Vec<_> =
-        services.iter().map(|service| (service.name.as_str(), service.running, service.start)).collect();
+    let names: Vec<_> = services
+        .iter()
+        .map(|service| (service.name.as_str(), service.running, service.file_state.as_deref()))
+        .collect();
     assert_eq!(
         names,
         [
-            ("apparmor.service", Some(false), StartMode::Unknown),
-            ("cups.service", Some(false), StartMode::Disabled),
-            ("getty@tty1.service", Some(true), StartMode::Enabled),
-            ("ssh.service", Some(true), StartMode::Enabled),
-            ("telnet.socket", Some(true), StartMode::Enabled),
-            ("strange.service", Some(true), StartMode::Unknown),
+            ("apparmor.service", Some(false), None),
+            ("cups.service", Some(false), Some("disabled")),
+            ("dbus.service", Some(false), Some("static")),
+            ("empty.service", Some(false), Some("masked")),
+            ("getty@tty1.service", Some(true), Some("enabled")),
+            ("run-u3.service", Some(false), None),
+            ("ssh.service", Some(true), Some("enabled")),
+            ("telnet.service", Some(false), Some("masked")),
+            ("telnet.socket", Some(true), Some("disabled")),
+            ("strange.service", Some(true), None),
         ]
     );
+    assert_eq!(find(&services, "run-u3.service").unwrap().state.as_deref(), Some("failed (failed)"));
+    assert_eq!(find(&services, "telnet.socket").unwrap().triggers, ["telnet.service"]);
+    assert_eq!(find(&services, "ssh.service").unwrap().aliases, ["sshd.service"]);
     assert_eq!(find(&services, "ssh.service").unwrap().listening, ["tcp/0.0.0.0:22"]);
     assert_eq!(find(&services, "telnet.socket").unwrap().listening, ["tcp/[::]:23"]);
     assert_eq!(find(&services, "getty@tty1.service").unwrap().binary.as_deref(), Some("/usr/sbin/agetty"));

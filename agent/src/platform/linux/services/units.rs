@@ -1,45 +1,47 @@
-//! Units of systemd: their files (systemd.unit(5), "unit file load path"), joined with what systemd says.
+//! Units of systemd: what their files say, systemd.unit(5), and systemd's answer joined with it.
+//!
+//! systemd itself is asked for what it has loaded alone: for the states of all unit files it reads them all and is
+//! deaf meanwhile. So the states are told by our own reading, in systemd's words.
 
 use std::collections::BTreeMap;
 
 use daicho_proto::facts::{Service, ServiceManager, StartMode};
 
-use super::bus::{Answer, Loaded};
+use super::bus::Loaded;
+use super::places::Place;
 use super::processes::Process;
+use crate::platform::linux::packages::unreadable;
 use crate::platform::linux::root::Root;
 
 mod file;
+mod folders;
 
 pub(super) use file::Parsed;
+use folders::{CONFIGURED, Entry, Folders, is_service};
 
-/// Where unit files lie; the first that names a unit counts.
-const FOLDERS: [&str; 6] = [
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/run/systemd/generator",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-];
-
-/// The administrator's folders: a link in one of their `.wants` enables a unit.
-const ENABLING: [&str; 2] = ["/etc/systemd/system", "/run/systemd/system"];
-
-/// The kinds of units that are services, or start one.
-const KINDS: [&str; 3] = [".service", ".socket", ".timer"];
+/// More names of names than that are a circle.
+const NAMES_MAX: usize = 8;
 
 /// A unit as its files describe it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Unit {
+    /// systemd's word for how it starts, as `systemctl is-enabled` prints it.
+    state: &'static str,
     start: StartMode,
+    /// Where its file lies.
+    source: String,
     parsed: Parsed,
+    aliases: Vec<String>,
 }
 
-/// By name. Templates (`getty@.service`) and their enabled instances are in it, other names of a unit are not.
-pub(super) type Units = BTreeMap<String, Unit>;
-
-fn is_service(name: &str) -> bool {
-    KINDS.iter().any(|kind| name.ends_with(kind))
+/// The units by name, other names of them apart.
+#[derive(Debug, Default)]
+pub(super) struct Units {
+    /// Templates (`getty@.service`) and their enabled instances are in it.
+    units: BTreeMap<String, Unit>,
+    /// Another name, and the unit's own.
+    names: BTreeMap<String, String>,
+    folders: Folders,
 }
 
 /// `getty@tty1.service` is an instance of `getty@.service`.
@@ -55,144 +57,200 @@ fn is_template(name: &str) -> bool {
 
 /// Reads the unit files.
 pub(super) fn read(root: &Root, problems: &mut Vec<String>) -> Units {
-    let mut units = Units::new();
-    let mut enabled: Vec<String> = Vec::new();
-    let mut additions: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut seen = Vec::new();
-    for folder in FOLDERS {
-        let names = match root.list(folder) {
-            Ok(names) => names,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => {
-                problems.push(crate::platform::linux::packages::unreadable(
-                    "the folder of units",
-                    folder,
-                    &error,
-                ));
-                continue;
-            }
-        };
-        let ours = ENABLING.contains(&folder);
-        for name in names {
-            let path = format!("{folder}/{name}");
-            if let Some(unit) = name.strip_suffix(".d").filter(|unit| is_service(unit)) {
-                let files = root.list(&path).unwrap_or_default();
-                let files = files.into_iter().filter(|file| file.ends_with(".conf"));
-                additions
-                    .entry(unit.to_owned())
-                    .or_default()
-                    .extend(files.map(|file| format!("{path}/{file}")));
-            } else if name.ends_with(".wants") || name.ends_with(".requires") {
-                if ours {
-                    enabled.extend(root.list(&path).unwrap_or_default());
-                }
-            } else if is_service(&name) && !units.contains_key(&name) {
-                let link = root.read_link(&path).ok();
-                let target = link.as_deref().and_then(|link| link.rsplit('/').next()).unwrap_or(&name);
-                if target == "null" {
-                    units.insert(name, Unit { start: StartMode::Masked, parsed: Parsed::default() });
-                } else if target != name {
-                    // Another name of the unit; the administrator's makes it start by that name.
-                    if ours {
-                        enabled.push(target.to_owned());
-                    }
-                } else {
-                    seen.push((name.clone(), path));
-                    units.insert(name, Unit { start: StartMode::Unknown, parsed: Parsed::default() });
-                }
-            }
+    let folders = folders::read(root, problems);
+    let mut units = Units::default();
+    for (name, entry) in &folders.entries {
+        if let Some(unit) = unit(root, problems, &folders, name, entry) {
+            units.units.insert(name.clone(), unit);
         }
     }
-    for (name, path) in seen {
-        let Some(unit) = units.get_mut(&name) else { continue };
-        match root.read_text(&path) {
-            Ok(text) if text.is_empty() => unit.start = StartMode::Masked,
-            Ok(text) => {
-                let mut parsed = Parsed::default();
-                parsed.add(&text);
-                let mut later = additions.remove(&name).unwrap_or_default();
-                // By file name, whatever the folder.
-                later.sort_by(|a, b| a.rsplit('/').next().cmp(&b.rsplit('/').next()));
-                later.iter().filter_map(|path| root.read_text(path).ok()).for_each(|text| parsed.add(&text));
-                unit.start = if enabled.contains(&name) || path.starts_with("/run/systemd/generator") {
-                    StartMode::Enabled
-                } else if parsed.installable {
-                    StartMode::Disabled
-                } else {
-                    StartMode::Static
-                };
-                unit.parsed = parsed;
-            }
-            Err(error) => {
-                // A unit of the same name cannot start either: systemd reads the same file.
-                problems.push(crate::platform::linux::packages::unreadable("the unit file", &path, &error));
-            }
+    units.names = other_names(&folders, &units.units);
+    for (alias, name) in &units.names {
+        if let Some(unit) = units.units.get_mut(name) {
+            unit.aliases.push(alias.clone());
         }
     }
-    for name in enabled {
-        let template = template_of(&name).filter(|_| !units.contains_key(&name));
-        if let Some(unit) = template.and_then(|template| units.get(&template).cloned()) {
-            units.insert(name, Unit { start: StartMode::Enabled, ..unit });
+    units.folders = folders;
+    let pulled = units.folders.links.iter().filter(|link| link.pulls && !link.folder.starts_with("/usr"));
+    let instances: Vec<String> = pulled.map(|link| link.name.clone()).collect();
+    for name in instances {
+        if let Some(unit) = units.of(&name).filter(|_| !units.units.contains_key(&name)) {
+            units.units.insert(name, unit);
         }
     }
     units
 }
 
-/// The units as far as the files tell: nobody knows whether they run.
-pub(super) fn as_services(units: &Units) -> Vec<Service> {
-    let real = units.iter().filter(|(name, _)| !is_template(name));
-    real.map(|(name, unit)| service(name, unit.start, None, Some(unit), None)).collect()
+/// The unit that is described below its own name; `None` of another name of one, and where there is none.
+fn unit(
+    root: &Root,
+    problems: &mut Vec<String>,
+    folders: &Folders,
+    name: &str,
+    entry: &Entry,
+) -> Option<Unit> {
+    let source = format!("{}/{name}", entry.folder);
+    let masked = || Unit {
+        state: if entry.folder.starts_with("/run") { "masked-runtime" } else { "masked" },
+        start: StartMode::Masked,
+        source: source.clone(),
+        parsed: Parsed::default(),
+        aliases: Vec::new(),
+    };
+    match entry.target() {
+        Some("null") => return Some(masked()),
+        Some(target) if target != name => return None,
+        _ => {}
+    }
+    let mut parsed = Parsed::default();
+    match root.read_text(&source) {
+        Ok(text) if text.is_empty() => return Some(masked()),
+        Ok(text) => parsed.add(&text),
+        // The program went and left its link.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            problems.push(unreadable("the unit file", &source, &error));
+            return Some(Unit { state: "bad", start: StartMode::Unknown, ..masked() });
+        }
+    }
+    for path in folders.drop_ins(name) {
+        match root.read_text(path) {
+            Ok(text) => parsed.add(&text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            // One that leads to /dev/null hides those below it; opened as a file of another root it is none.
+            Err(_) if root.read_link(path).is_ok_and(|target| target == "/dev/null") => {}
+            Err(error) => problems.push(unreadable("the drop-in", path, &error)),
+        }
+    }
+    let (state, start) = state(folders, name, entry, &parsed);
+    Some(Unit { state, start, source, parsed, aliases: Vec::new() })
 }
 
-fn service(
-    name: &str,
-    start: StartMode,
-    running: Option<bool>,
-    unit: Option<&Unit>,
-    description: Option<&str>,
-) -> Service {
-    let parsed = unit.map(|unit| &unit.parsed);
-    let described = description.filter(|text| !text.is_empty() && *text != name).map(str::to_owned);
-    Service {
-        name: name.to_owned(),
-        manager: ServiceManager::Systemd,
-        running,
-        start,
-        description: described.or_else(|| parsed.and_then(|parsed| parsed.description.clone())),
-        binary: parsed.and_then(|parsed| parsed.program.clone()),
-        listening: Vec::new(),
+/// How a unit starts, as systemctl(1) words it under `is-enabled`.
+fn state(folders: &Folders, name: &str, entry: &Entry, parsed: &Parsed) -> (&'static str, StartMode) {
+    let generated = |folder: &str| folder.starts_with("/run/systemd/generator");
+    if generated(entry.folder) {
+        let pulled =
+            folders.links.iter().any(|link| link.pulls && link.target == name && generated(link.folder));
+        return ("generated", if pulled { StartMode::Enabled } else { StartMode::Static });
     }
+    if entry.folder == "/run/systemd/transient" {
+        return ("transient", StartMode::Static);
+    }
+    let template = template_of(name);
+    let default = parsed.default_instance.as_deref().and_then(|instance| {
+        let (prefix, kind) = name.split_once("@.")?;
+        Some(format!("{prefix}@{instance}.{kind}"))
+    });
+    let is_about = |link: &&folders::Link| {
+        link.target == name || (link.name == name && template.as_ref() == Some(&link.target))
+    };
+    let is_own = |link: &&folders::Link| {
+        link.name == name || default.as_ref() == Some(&link.name) || parsed.aliases.contains(&link.name)
+    };
+    let about: Vec<&folders::Link> = folders.links.iter().filter(is_about).collect();
+    let own: Vec<&folders::Link> = about.iter().copied().filter(is_own).collect();
+    let here =
+        |links: &[&folders::Link], place: &str| links.iter().any(|link| link.folder.starts_with(place));
+    let linked = entry.link.as_ref().is_some_and(|link| !link.contains("/systemd/system/"));
+    match () {
+        () if own.iter().any(|link| link.folder == CONFIGURED) => ("enabled", StartMode::Enabled),
+        () if here(&own, "/run") => ("enabled-runtime", StartMode::Enabled),
+        // The vendor names instances on purpose; other names are only names.
+        () if template.is_some() && !own.is_empty() => ("static", StartMode::Static),
+        () if linked && entry.folder == CONFIGURED => ("linked", StartMode::Disabled),
+        () if linked && entry.folder.starts_with("/run") => ("linked-runtime", StartMode::Disabled),
+        // It starts by another name, or its template as another instance.
+        () if here(&about, CONFIGURED) || here(&about, "/run") => ("indirect", StartMode::Static),
+        () if parsed.installable => ("disabled", StartMode::Disabled),
+        () if parsed.also => ("indirect", StartMode::Static),
+        () => ("static", StartMode::Static),
+    }
+}
+
+/// The links that are only another name of a unit, and the unit's own name.
+fn other_names(folders: &Folders, units: &BTreeMap<String, Unit>) -> BTreeMap<String, String> {
+    let target = |name: &str| folders.entries.get(name)?.target().filter(|target| *target != name);
+    let mut names = BTreeMap::new();
+    for alias in folders.entries.keys().filter(|name| !units.contains_key(*name)) {
+        let steps = std::iter::successors(target(alias), |name| target(name)).take(NAMES_MAX);
+        if let Some(name) = { steps }.find(|name| units.contains_key(*name)) {
+            names.insert(alias.clone(), name.to_owned());
+        }
+    }
+    names
+}
+
+impl Units {
+    /// What the files say of a unit: of an instance, what they say of its template.
+    fn of(&self, name: &str) -> Option<Unit> {
+        let name = self.names.get(name).map_or(name, String::as_str);
+        if let Some(unit) = self.units.get(name) {
+            return Some(unit.clone());
+        }
+        let template = template_of(name)?;
+        let template = self.names.get(&template).unwrap_or(&template);
+        let unit = self.units.get(template)?;
+        let entry = self.folders.entries.get(template)?;
+        if unit.start == StartMode::Masked || unit.start == StartMode::Unknown {
+            return Some(unit.clone());
+        }
+        let (state, start) = state(&self.folders, name, entry, &unit.parsed);
+        Some(Unit { state, start, aliases: Vec::new(), ..unit.clone() })
+    }
+
+    fn service(&self, name: &str, unit: Option<&Unit>, loaded: Option<&Loaded>) -> Service {
+        let parsed = unit.map(|unit| &unit.parsed);
+        let described = loaded.map(|loaded| loaded.description.as_str());
+        let described = described.filter(|text| !text.is_empty() && *text != name).map(str::to_owned);
+        let own = |text: &String| file::expanded(text, name);
+        let triggers = parsed.and_then(|parsed| parsed.triggers(name));
+        let triggers = triggers.map(|unit| self.names.get(&unit).cloned().unwrap_or(unit));
+        Service {
+            name: name.to_owned(),
+            manager: ServiceManager::Systemd,
+            running: loaded.map(runs),
+            start: unit.map_or(StartMode::Unknown, |unit| unit.start),
+            description: described.or_else(|| parsed?.description.as_ref().map(own)),
+            binary: parsed.and_then(|parsed| parsed.program.as_ref().map(own)),
+            listening: Vec::new(),
+            state: loaded.map(|loaded| format!("{} ({})", loaded.active, loaded.sub)),
+            file_state: unit.map(|unit| unit.state.to_owned()),
+            aliases: unit.map(|unit| unit.aliases.clone()).unwrap_or_default(),
+            triggers: triggers.into_iter().collect(),
+            source: unit.map(|unit| unit.source.clone()),
+            ..Service::default()
+        }
+    }
+
+    fn asks_for(&self, name: &str, socket: &str) -> bool {
+        self.of(name).is_some_and(|unit| unit.parsed.listens_on(socket))
+    }
+}
+
+/// The units as far as the files tell: nobody knows whether they run.
+pub(super) fn as_services(units: &Units) -> Vec<Service> {
+    let real = units.units.iter().filter(|(name, _)| !is_template(name));
+    real.map(|(name, unit)| units.service(name, Some(unit), None)).collect()
 }
 
 /// systemd's answer joined with the files: loaded units, and those that are only installed.
-pub(super) fn join(units: &Units, answer: &Answer) -> Vec<Service> {
-    let states: BTreeMap<&str, &str> = answer
-        .files
-        .iter()
-        .filter_map(|(path, state)| Some((path.rsplit('/').next()?, state.as_str())))
-        .collect();
-    let file_of = |name: &str| units.get(name).or_else(|| units.get(&template_of(name)?));
-    let start_of = |name: &str| {
-        let state = states.get(name).copied().or_else(|| states.get(template_of(name)?.as_str()).copied());
-        state.map_or(StartMode::Unknown, start_mode)
-    };
-    let mut services: BTreeMap<&str, Service> = BTreeMap::new();
+pub(super) fn join(units: &Units, answer: &[Loaded]) -> Vec<Service> {
+    let mut services: BTreeMap<String, Service> = BTreeMap::new();
     // A unit that is not there and does not run is only a name that another one mentions.
     let there =
-        |unit: &&Loaded| is_service(&unit.name) && (unit.load != "not-found" || unit.active == "active");
-    for unit in answer.loaded.iter().filter(there) {
-        let start = match (start_of(&unit.name), unit.load.as_str()) {
-            (_, "masked") => StartMode::Masked,
-            (start, _) => start,
-        };
-        let made = service(&unit.name, start, Some(runs(unit)), file_of(&unit.name), Some(&unit.description));
-        services.insert(&unit.name, made);
-    }
-    for (name, state) in &states {
-        if is_service(name) && !is_template(name) && *state != "alias" && !services.contains_key(name) {
-            let made = service(name, start_mode(state), Some(false), file_of(name), None);
-            services.insert(name, made);
+        |unit: &&Loaded| is_service(&unit.name) && (unit.load != "not-found" || unit.active != "inactive");
+    for loaded in answer.iter().filter(there) {
+        let mut service = units.service(&loaded.name, units.of(&loaded.name).as_ref(), Some(loaded));
+        if loaded.load == "masked" {
+            service.start = StartMode::Masked;
         }
+        services.insert(loaded.name.clone(), service);
+    }
+    for mut service in as_services(units) {
+        // What is not loaded does not run.
+        service.running = Some(false);
+        services.entry(service.name.clone()).or_insert(service);
     }
     services.into_values().collect()
 }
@@ -209,22 +267,10 @@ fn runs(unit: &Loaded) -> bool {
     }
 }
 
-/// The states of `systemctl list-unit-files`, systemctl(1).
-fn start_mode(state: &str) -> StartMode {
-    match state {
-        "enabled" | "enabled-runtime" | "alias" | "generated" => StartMode::Enabled,
-        // Linked into the search path, and wanted by nobody.
-        "disabled" | "linked" | "linked-runtime" => StartMode::Disabled,
-        "static" | "indirect" | "transient" => StartMode::Static,
-        "masked" | "masked-runtime" => StartMode::Masked,
-        _ => StartMode::Unknown,
-    }
-}
-
 /// Gives each service the sockets of its processes, and each socket unit those that systemd itself holds for it.
 pub(super) fn hand_out(services: &mut Vec<Service>, units: &Units, processes: &[Process]) {
     for process in processes {
-        if let Some(unit) = &process.unit {
+        if let Place::Unit(unit) = &process.place {
             match services.iter_mut().find(|service| service.name == *unit) {
                 Some(service) => service.listening.extend(process.listening.iter().cloned()),
                 // A unit that nobody told of, and that listens all the same.
@@ -240,11 +286,8 @@ pub(super) fn hand_out(services: &mut Vec<Service>, units: &Units, processes: &[
             }
         } else if process.pid == 1 {
             for socket in &process.listening {
-                let owner =
-                    services.iter_mut().filter(|service| service.running != Some(false)).find(|service| {
-                        units.get(&service.name).is_some_and(|unit| unit.parsed.listens_on(socket))
-                    });
-                match owner {
+                let mut awake = services.iter_mut().filter(|service| service.running != Some(false));
+                match awake.find(|service| units.asks_for(&service.name, socket)) {
                     Some(service) => service.listening.push(socket.clone()),
                     None => services.push(Service {
                         name: "systemd".to_owned(),

@@ -1,6 +1,6 @@
 //! A service runs, or starts by itself, that neither the ledger approves nor the system needs.
 
-use daicho_proto::facts::{Service, ServiceManager, StartMode};
+use daicho_proto::facts::{Host, Service, ServiceManager, StartMode};
 use jiff::Timestamp;
 
 use super::approval;
@@ -38,10 +38,10 @@ fn examine(evidence: &Evidence<'_>) -> Result<Assessment, Text> {
     let mut assessment = Assessment::satisfied();
     for service in services.value {
         let name = &service.name;
-        let row = approval::row(evidence, &evidence.ledger.services, name);
-        let risky = catalogue::risky_service(name);
+        let row = row_of(evidence, service);
+        let risky = names_of(service).find_map(catalogue::risky_service);
         let approved = matches!(row, Some((_, true)));
-        if approved || (risky.is_none() && catalogue::stock_service(name, host).is_some()) {
+        if approved || (risky.is_none() && is_stock(service, host)) {
             assessment.clear(name);
             continue;
         }
@@ -62,10 +62,40 @@ fn examine(evidence: &Evidence<'_>) -> Result<Assessment, Text> {
     Ok(services.finish(assessment))
 }
 
-/// Whether it runs or starts by itself. A program without a manager counts when others on the network can reach it.
+/// Its name, its other names, and the names of what it starts: who approves a service approves its socket and its timer.
+fn names_of(service: &Service) -> impl Iterator<Item = &str> {
+    let own = std::iter::once(service.name.as_str());
+    own.chain(service.aliases.iter().chain(&service.triggers).map(String::as_str))
+}
+
+/// The ledger's row, an approved one before a draft.
+fn row_of<'a>(evidence: &Evidence<'a>, service: &Service) -> Option<(&'a ApprovedProgram, bool)> {
+    let rows: Vec<_> = names_of(service)
+        .filter_map(|name| approval::row(evidence, &evidence.ledger.services, name))
+        .collect();
+    rows.iter().copied().find(|(_, approved)| *approved).or_else(|| rows.first().copied())
+}
+
+/// Whether the stock system has it. What starts something else is stock when that is: a timer of a stock name that
+/// starts a stranger is a stranger. Other names excuse nothing: anybody may give a unit one. What a person started, or
+/// what runs in a container, is no part of the system, however it is called.
+fn is_stock(service: &Service, host: Option<&Host>) -> bool {
+    if service.user.is_some() || service.container.is_some() {
+        return false;
+    }
+    let stock = |name: &str| catalogue::stock_service(name, host).is_some();
+    let stem =
+        |name: &str| name.rsplit_once('.').map_or(name, |(stem, _)| stem).trim_end_matches('@').to_owned();
+    let fits = |unit: &String| stock(unit) || stem(unit) == stem(&service.name);
+    stock(&service.name) && service.triggers.iter().all(fits)
+}
+
+/// Whether it runs or starts by itself. A program without a manager counts when others on the network can reach it, a
+/// container when it runs.
 fn is_alive(service: &Service) -> Option<bool> {
     if service.manager == ServiceManager::Process {
-        return Some(is_reachable(service));
+        let runs = service.container.is_some() && service.running == Some(true);
+        return Some(is_reachable(service) || service.start == StartMode::Enabled || runs);
     }
     match (service.running, service.start) {
         (Some(true), _) | (_, StartMode::Enabled) => Some(true),
@@ -93,7 +123,8 @@ fn finding(
     let name = &service.name;
     let reachable = is_reachable(service);
     let (ja_state, en_state) = match (service.running, service.manager) {
-        (Some(true), _) | (_, ServiceManager::Process) => ("動いています", "runs"),
+        (Some(true), _) => ("動いています", "runs"),
+        (_, ServiceManager::Process) if service.start != StartMode::Enabled => ("動いています", "runs"),
         _ => ("自動起動の設定になっています", "starts by itself"),
     };
     let where_to = service.listening.join(", ");
@@ -123,8 +154,17 @@ fn finding(
     if !service.listening.is_empty() {
         proofs.push(Proof::observed("services", "listening", where_to, observed_at));
     }
+    let triggers = Some(service.triggers.join(", ")).filter(|text| !text.is_empty());
+    let told = [
+        ("binary", service.binary.as_deref()),
+        ("source", service.source.as_deref()),
+        ("triggers", triggers.as_deref()),
+        ("container", service.container.as_deref()),
+        ("user", service.user.as_deref()),
+    ];
     proofs.extend(
-        service.binary.as_deref().map(|binary| Proof::observed("services", "binary", binary, observed_at)),
+        told.into_iter()
+            .filter_map(|(field, value)| Some(Proof::observed("services", field, value?, observed_at))),
     );
     let mut proofs: Vec<Proof> =
         proofs.into_iter().map(|proof| proof.read_in(service.manager.name())).collect();
