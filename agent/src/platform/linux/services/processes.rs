@@ -83,7 +83,7 @@ pub(super) fn read(root: &Root, problems: &mut Vec<String>) -> Running {
         .filter_map(|pid| Some((*pid, root.read_text(&format!("/proc/{pid}/cgroup")).ok()?)))
         .collect();
     // Seen from within a container, its own processes are the machine.
-    let home = groups.get(&us).map(|text| place(text)).filter(|place| is_contained(place));
+    let home = groups.get(&us).map(|text| place(text)).filter(is_contained);
     let mut hidden = false;
     let mut found = HashSet::new();
     let mut processes = Vec::new();
