@@ -32,17 +32,28 @@ pub struct Linux {
     top: PathBuf,
     /// What the follower of media knows of their use, for the inventory.
     uses: Mutex<media::Uses>,
+    /// The moment that is judged by; `None`: the clock's.
+    now: Option<Timestamp>,
 }
 
 impl Linux {
     /// This machine.
     pub fn here() -> Self {
-        Linux { root: root::Root::here(), top: PathBuf::from("/"), uses: Mutex::default() }
+        Linux { root: root::Root::here(), top: PathBuf::from("/"), uses: Mutex::default(), now: None }
     }
 
     /// The files below `path`.
     pub fn at_root(path: &Path) -> std::io::Result<Self> {
-        Ok(Linux { root: root::Root::at(path)?, top: path.to_owned(), uses: Mutex::default() })
+        Ok(Linux { root: root::Root::at(path)?, top: path.to_owned(), uses: Mutex::default(), now: None })
+    }
+
+    /// As if it were `now`: what has expired, and which times lie ahead.
+    pub fn as_of(self, now: Timestamp) -> Self {
+        Linux { now: Some(now), ..self }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now.unwrap_or_else(clock::now)
     }
 }
 
@@ -52,7 +63,7 @@ impl Platform for Linux {
     }
 
     fn accounts(&self) -> Look<Vec<Account>> {
-        accounts::look(&self.root, clock::now())
+        accounts::look(&self.root, self.now())
     }
 
     fn packages(&self) -> Look<Vec<Package>> {
@@ -76,7 +87,7 @@ impl Platform for Linux {
     }
 
     fn media(&self) -> Look<Vec<Medium>> {
-        media::look(&self.root, clock::now(), &self.uses)
+        media::look(&self.root, self.now(), &self.uses)
     }
 
     fn watched_paths(&self) -> Vec<(PathBuf, Subject)> {
