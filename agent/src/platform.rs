@@ -55,6 +55,12 @@ pub trait Platform: Send + Sync {
     fn follow_media(&self, _tell: &mut dyn FnMut(Timestamp, MediumEvent) -> bool) -> std::io::Result<()> {
         Ok(())
     }
+
+    /// Calls `changed` when a service may have started, ended or changed without a file that tells, until it answers
+    /// `false`. Blocks; run it on its own thread. Answers at once where the platform has no such word.
+    fn follow_services(&self, _changed: &mut dyn FnMut() -> bool) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// This machine.

@@ -34,8 +34,8 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(5);
 /// The status file is written at most this often.
 const STATUS_APART: Duration = Duration::from_millis(500);
 
-/// The kernel's word about media is asked for again this long after it broke off.
-const MEDIA_RETRY_AFTER: Duration = Duration::from_secs(60);
+/// The system's word about media and services is asked for again this long after it broke off.
+const FOLLOW_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// Work that may block, at once: one for the spool, one for a look's result, and one to spare.
 const BLOCKING_THREADS_MAX: usize = 3;
@@ -113,8 +113,12 @@ async fn work(
     let _watch = Watch::start(platform.watched_paths(), wakes.clone())
         .inspect_err(|error| warn!(%error, "Files cannot be watched; changes are seen at the next look."));
     on_thread("media", {
-        let (keeper, wakes) = (keeper.clone(), wakes.clone());
+        let (platform, keeper, wakes) = (platform.clone(), keeper.clone(), wakes.clone());
         move || follow_media(platform.as_ref(), &keeper, &wakes)
+    });
+    on_thread("services", {
+        let wakes = wakes.clone();
+        move || follow_services(platform.as_ref(), &wakes)
     });
     if let Some(drill) = drill {
         let keeper = keeper.clone();
@@ -217,7 +221,21 @@ fn follow_media(platform: &dyn Platform, keeper: &Keeper, wakes: &Wakes) {
             Ok(()) => return,
             Err(error) => warn!(%error, "Media events broke off; they are asked for again."),
         }
-        std::thread::sleep(MEDIA_RETRY_AFTER);
+        std::thread::sleep(FOLLOW_RETRY_AFTER);
+    }
+}
+
+fn follow_services(platform: &dyn Platform, wakes: &Wakes) {
+    loop {
+        let followed = platform.follow_services(&mut || {
+            wakes.wake([Subject::Services]);
+            true
+        });
+        match followed {
+            Ok(()) => return,
+            Err(error) => warn!(%error, "Word of services broke off; it is asked for again."),
+        }
+        std::thread::sleep(FOLLOW_RETRY_AFTER);
     }
 }
 

@@ -1,23 +1,43 @@
 //! A change on disk wakes a probe early.
 //!
 //! Folders are watched, never files: a file that matters is replaced by rename. What is missing is waited for in the
-//! nearest folder that is there.
+//! nearest folder that is there. The kernel is asked for changes alone (inotify(7)): /etc is opened by each program that
+//! starts, and /var/log is written all the time, and neither may cost us anything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use daicho_proto::facts::Subject;
-use notify::event::{AccessKind, AccessMode, EventKind};
-use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
-/// Folders watched at once. Linux gives each user some thousands for all programs together; our probes name a dozen.
-const WATCHES_MAX: usize = 64;
+/// Folders watched at once. Linux gives each user some thousands for all programs together; our probes name some dozen.
+const WATCHES_MAX: usize = 128;
 
 /// A path has about this many folders above it; more rounds would chase somebody who plays with us.
 const ARRANGEMENTS_MAX: usize = 8;
+
+/// Room for some dozen notices at once; what does not fit waits in the kernel.
+const NOTICES_BYTES: usize = 4 * 1024;
+
+/// What can change what a probe sees. Reading does not, and our own probes do it; who writes is heard when it closes
+/// the file, so that a log that stays open is not heard with each line.
+const CHANGES: WatchFlags = WatchFlags::CREATE
+    .union(WatchFlags::CLOSE_WRITE)
+    .union(WatchFlags::ATTRIB)
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::MOVED_FROM)
+    .union(WatchFlags::MOVED_TO)
+    .union(WatchFlags::DELETE_SELF)
+    .union(WatchFlags::MOVE_SELF)
+    .union(WatchFlags::ONLYDIR);
 
 /// Subjects that are to be looked at before their time.
 #[derive(Default)]
@@ -55,37 +75,25 @@ pub struct Watch {
 
 struct Inner {
     paths: Vec<(PathBuf, Subject)>,
-    watcher: Option<RecommendedWatcher>,
-    folders: BTreeSet<PathBuf>,
+    notices: Arc<OwnedFd>,
+    /// The kernel's number for each folder. Two names of one folder have one number.
+    folders: BTreeMap<PathBuf, i32>,
+    stopped: bool,
 }
 
 impl Watch {
     /// Wakes the subject of each of `paths` when something changes at it or, if it is a folder, in it.
-    pub fn start(paths: Vec<(PathBuf, Subject)>, wakes: Arc<Wakes>) -> notify::Result<Self> {
-        let inner = Arc::new(Mutex::new(Inner { paths, watcher: None, folders: BTreeSet::new() }));
-        let weak = Arc::downgrade(&inner);
-        // notify calls back on its own thread, one event after the other.
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let watcher = notify::recommended_watcher(sender)?;
+    pub fn start(paths: Vec<(PathBuf, Subject)>, wakes: Arc<Wakes>) -> io::Result<Self> {
+        let notices = Arc::new(inotify::init(CreateFlags::CLOEXEC)?);
+        let inner = Inner { paths, notices: notices.clone(), folders: BTreeMap::new(), stopped: false };
+        let inner = Arc::new(Mutex::new(inner));
+        inner.lock().unwrap_or_else(PoisonError::into_inner).arrange();
+        let theirs = inner.clone();
         std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
-            for event in receiver {
-                let Some(inner) = weak.upgrade() else { return };
-                let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
-                match event {
-                    Ok(event) => wakes.wake(inner.heard(&event)),
-                    Err(error) => {
-                        // Events may be lost: everything that is watched could have changed.
-                        warn!(%error, "Watching failed for a moment.");
-                        wakes.wake(inner.paths.iter().map(|(_, subject)| *subject).collect::<Vec<_>>());
-                    }
-                }
+            if let Err(error) = follow(&notices, &theirs, &wakes) {
+                warn!(%error, "Watching broke off; changes are seen at the next look.");
             }
         })?;
-        {
-            let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
-            inner.watcher = Some(watcher);
-            inner.arrange();
-        }
         Ok(Watch { inner })
     }
 
@@ -95,17 +103,50 @@ impl Watch {
     }
 }
 
-impl Inner {
-    fn heard(&mut self, event: &Event) -> Vec<Subject> {
-        let lost = event.need_rescan();
-        if !lost && !is_change(event.kind) {
-            return Vec::new();
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.stopped = true;
+        for number in std::mem::take(&mut inner.folders).into_values() {
+            // The kernel's word that a watch ended is what wakes the thread, so that it can end, too.
+            inotify::remove_watch(&inner.notices, number).ok();
         }
-        let concerns = |path: &Path| lost || event.paths.iter().any(|at| is_about(at, path));
-        let woken: Vec<Subject> =
-            self.paths.iter().filter(|(path, _)| concerns(path)).map(|(_, subject)| *subject).collect();
+    }
+}
+
+/// Takes notice after notice until the watch is dropped.
+fn follow(notices: &OwnedFd, inner: &Mutex<Inner>, wakes: &Wakes) -> io::Result<()> {
+    let mut room = [MaybeUninit::uninit(); NOTICES_BYTES];
+    let mut reader = inotify::Reader::new(notices, &mut room);
+    loop {
+        let notice = match reader.next() {
+            Ok(notice) => notice,
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let name = notice.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
+        let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.stopped {
+            return Ok(());
+        }
+        wakes.wake(inner.heard(notice.wd(), notice.events(), name));
+    }
+}
+
+impl Inner {
+    fn heard(&mut self, number: i32, what: ReadFlags, name: Option<&OsStr>) -> BTreeSet<Subject> {
+        // More happened than the kernel keeps for us: everything that is watched could have changed.
+        let lost = what.contains(ReadFlags::QUEUE_OVERFLOW);
+        let folders = self.folders.iter().filter(|(_, watched)| **watched == number);
+        let changed: Vec<PathBuf> = folders
+            .map(|(folder, _)| name.map_or_else(|| folder.clone(), |name| folder.join(name)))
+            .collect();
+        let concerns = |path: &Path| lost || changed.iter().any(|at| is_about(at, path));
+        let woken = self.paths.iter().filter(|(path, _)| concerns(path)).map(|(_, subject)| *subject);
+        let woken = woken.collect();
         // A folder on the way to a path came or went.
-        if lost || event.paths.iter().any(|at| self.paths.iter().any(|(path, _)| path.starts_with(at))) {
+        let on_the_way = |at: &PathBuf| self.paths.iter().any(|(path, _)| path.starts_with(at));
+        if lost || what.contains(ReadFlags::IGNORED) || changed.iter().any(on_the_way) {
             self.arrange();
         }
         woken
@@ -124,39 +165,28 @@ impl Inner {
     }
 
     fn arrange_once(&mut self) {
-        let Some(watcher) = &mut self.watcher else { return };
         let mut wanted = folders_for(self.paths.iter().map(|(path, _)| path.as_path()), Path::is_dir);
         if wanted.len() > WATCHES_MAX {
             warn!(wanted = wanted.len(), watched = WATCHES_MAX, "More folders than may be watched.");
             wanted = wanted.into_iter().take(WATCHES_MAX).collect();
         }
-        for gone in self.folders.difference(&wanted) {
-            // Mostly the kernel has forgotten it already.
-            if let Err(error) = watcher.unwatch(gone) {
-                debug!(folder = %gone.display(), %error, "Folder is no longer watched.");
-            }
-        }
-        let mut watched = BTreeSet::new();
+        let mut watched = BTreeMap::new();
         for folder in wanted {
             // Again even if it was watched: it may be another folder under the same name.
-            match watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                Ok(()) => drop(watched.insert(folder)),
+            match inotify::add_watch(&self.notices, &folder, CHANGES) {
+                Ok(number) => drop(watched.insert(folder, number)),
                 Err(error) => warn!(folder = %folder.display(), %error, "Folder cannot be watched."),
             }
         }
+        for (folder, number) in &self.folders {
+            if !watched.values().any(|kept| kept == number) {
+                // Mostly the kernel has forgotten it already.
+                if let Err(error) = inotify::remove_watch(&self.notices, *number) {
+                    debug!(folder = %folder.display(), %error, "Folder is no longer watched.");
+                }
+            }
+        }
         self.folders = watched;
-    }
-}
-
-/// Whether this kind of event can change what a probe sees. Opening and reading does not, and our own probes do it.
-fn is_change(kind: EventKind) -> bool {
-    match kind {
-        EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
-        EventKind::Any
-        | EventKind::Create(_)
-        | EventKind::Modify(_)
-        | EventKind::Remove(_)
-        | EventKind::Other => true,
     }
 }
 
@@ -181,6 +211,7 @@ fn folders_for<'a>(
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Write as _;
     use std::time::Duration;
 
     use tempfile::TempDir;
@@ -257,6 +288,37 @@ mod tests {
                 fs::write(base.join("etc/hosts"), b"other").unwrap();
             },
             false,
+        );
+    }
+
+    #[test]
+    fn a_record_that_is_written_on_wakes_its_probe_and_a_log_that_stays_open_does_not() {
+        let append = |base: &Path| fs::OpenOptions::new().append(true).open(base.join("log/wtmp")).unwrap();
+        let prepare = |base: &Path| {
+            fs::create_dir(base.join("log")).unwrap();
+            fs::write(base.join("log/wtmp"), b"old").unwrap();
+        };
+        check("log/wtmp", prepare, |base| append(base).write_all(b"new").unwrap(), true);
+        let open = std::cell::RefCell::new(Vec::new());
+        let keep_open = |base: &Path| {
+            let mut log = append(base);
+            log.write_all(b"new").unwrap();
+            open.borrow_mut().push(log);
+        };
+        check("log/wtmp", prepare, keep_open, false);
+    }
+
+    #[test]
+    fn a_folder_that_is_replaced_is_watched_again() {
+        check(
+            "units",
+            |base| fs::create_dir(base.join("units")).unwrap(),
+            |base| {
+                fs::rename(base.join("units"), base.join("old")).unwrap();
+                fs::create_dir(base.join("units")).unwrap();
+                fs::write(base.join("units/new.service"), b"").unwrap();
+            },
+            true,
         );
     }
 

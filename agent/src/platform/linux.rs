@@ -111,4 +111,8 @@ impl Platform for Linux {
     fn follow_media(&self, tell: &mut dyn FnMut(Timestamp, MediumEvent) -> bool) -> std::io::Result<()> {
         media::follow(&self.root, &self.uses, tell)
     }
+
+    fn follow_services(&self, changed: &mut dyn FnMut() -> bool) -> std::io::Result<()> {
+        services::follow(&self.root, changed)
+    }
 }

@@ -15,6 +15,7 @@ use super::root::Root;
 mod bus;
 mod containers;
 pub(super) mod diagnosis;
+mod follower;
 mod inetd;
 mod places;
 mod processes;
@@ -22,6 +23,7 @@ mod scripts;
 mod sockets;
 mod units;
 
+pub(super) use follower::follow;
 use places::{Place, Users};
 use processes::{Process, Running};
 

@@ -17,7 +17,8 @@ mod file;
 mod folders;
 
 pub(super) use file::Parsed;
-use folders::{CONFIGURED, Entry, Folders, is_service};
+pub(super) use folders::is_service;
+use folders::{CONFIGURED, Entry, Folders};
 
 /// More names of names than that are a circle.
 const NAMES_MAX: usize = 8;

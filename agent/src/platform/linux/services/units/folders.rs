@@ -31,7 +31,7 @@ const UNMERGED: &str = "/lib/systemd/system";
 const KINDS: [&str; 4] = [".service", ".socket", ".timer", ".path"];
 
 /// Whether a unit of this name is a service, or starts one.
-pub(super) fn is_service(name: &str) -> bool {
+pub(in super::super) fn is_service(name: &str) -> bool {
     KINDS.iter().any(|kind| name.ends_with(kind))
 }
 
