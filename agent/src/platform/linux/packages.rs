@@ -8,6 +8,8 @@ use super::root::Root;
 
 pub(super) mod apk;
 pub(super) mod dpkg;
+mod others;
+pub(super) mod patterns;
 pub(super) mod rpm;
 
 /// What changes when a package comes or goes.
@@ -16,8 +18,12 @@ pub(super) const WATCHED: &[&str] =
 
 /// Looks at every package manager that has a database here. A machine without any is one that we cannot tell of.
 pub(super) fn look(root: &Root) -> Look<Vec<Package>> {
-    let sources: [Source<'_>; 3] =
-        [("dpkg", &dpkg::packages), ("rpm", &rpm::packages), ("apk", &apk::packages)];
+    let sources: [Source<'_>; 4] = [
+        ("dpkg", &dpkg::packages),
+        ("rpm", &rpm::packages),
+        ("apk", &apk::packages),
+        ("another package manager", &others::packages),
+    ];
     gather(root, &sources)
 }
 

@@ -6,13 +6,23 @@ use jiff::Timestamp;
 use super::packages;
 use super::root::Root;
 
+mod apk;
 mod apt;
 mod dnf;
 pub(super) mod lists;
 
 /// What changes when package lists are fetched. What is installed is watched with the packages.
-pub(super) const WATCHED: &[&str] =
-    &["/var/lib/apt/lists", "/etc/apt/preferences.d", "/var/cache/dnf", "/var/cache/libdnf5"];
+pub(super) const WATCHED: &[&str] = &[
+    "/var/lib/apt/lists",
+    "/etc/apt",
+    "/etc/apt/preferences.d",
+    "/etc/apt/sources.list.d",
+    "/etc/yum.repos.d",
+    "/var/cache/dnf",
+    "/var/cache/libdnf5",
+    "/var/cache/zypp/raw",
+    "/var/cache/apk",
+];
 
 /// What one package manager's lists tell.
 #[derive(Debug, Default)]
@@ -51,10 +61,13 @@ pub(super) fn look(root: &Root) -> Look<Updates> {
             outcomes.push(dnf::look(root, &installed));
         }
     }
-    if packages::apk::packages(root).is_some() {
-        outcomes.push(Outcome::unreadable(
-            "apk's indexes are not read: look for pending updates with `apk version -l '<'`".to_owned(),
-        ));
+    if let Some(installed) = packages::apk::packages(root) {
+        if !installed.problems.is_empty() {
+            outcomes.push(Outcome { problems: installed.problems, ..Outcome::default() });
+        }
+        if !installed.packages.is_empty() {
+            outcomes.push(apk::look(root, &installed.packages));
+        }
     }
     combine(outcomes)
 }

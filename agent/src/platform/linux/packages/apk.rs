@@ -1,4 +1,5 @@
-//! apk: /lib/apk/db/installed, one letter a field, an empty line between packages.
+//! apk: /lib/apk/db/installed, one letter a field, an empty line between packages; and the administrator's wishes in
+//! /etc/apk/world, apk-world(5).
 
 use std::io::{self, Read};
 
@@ -13,6 +14,19 @@ const DATABASES: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installe
 
 /// The packages, or `None` where apk has no database.
 pub(in crate::platform::linux) fn packages(root: &Root) -> Option<Outcome> {
+    let mut outcome = installed(root)?;
+    match world(root) {
+        Ok(world) => {
+            for package in &mut outcome.packages {
+                package.held = world.iter().any(|wish| wish.name == package.name && wish.holds);
+            }
+        }
+        Err(error) => outcome.problems.push(unreadable("apk's list of wishes", WORLD, &error)),
+    }
+    Some(outcome)
+}
+
+fn installed(root: &Root) -> Option<Outcome> {
     DATABASES.iter().find_map(|path| match root.open(path) {
         Ok(file) => Some(parse(file).unwrap_or_else(|error| Outcome {
             packages: Vec::new(),
@@ -23,6 +37,38 @@ pub(in crate::platform::linux) fn packages(root: &Root) -> Option<Outcome> {
             Some(Outcome { packages: Vec::new(), problems: vec![unreadable("apk's list", path, &error)] })
         }
     })
+}
+
+const WORLD: &str = "/etc/apk/world";
+
+/// A package that the administrator asked for.
+#[derive(Debug, PartialEq)]
+pub(in crate::platform::linux) struct Wish {
+    pub(in crate::platform::linux) name: String,
+    /// The repository's tag that it may come from.
+    pub(in crate::platform::linux) tag: Option<String>,
+    /// Whether a newer version is unwanted: `=`, `<` and `~` with a version.
+    holds: bool,
+}
+
+/// What the administrator asked for; nothing where there is no such list.
+pub(in crate::platform::linux) fn world(root: &Root) -> io::Result<Vec<Wish>> {
+    match root.read_text(WORLD) {
+        Ok(text) => Ok(text.split_whitespace().map(wish).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+fn wish(word: &str) -> Wish {
+    let (word, tag) = match word.split_once('@') {
+        Some((word, tag)) => (word, Some(tag.split(['=', '<', '>', '~']).next().unwrap_or(tag).to_owned())),
+        None => (word, None),
+    };
+    let name_end = word.find(['=', '<', '>', '~']).unwrap_or(word.len());
+    let holds =
+        word.get(name_end..).is_some_and(|rest| rest.contains(['=', '<', '~']) && !rest.starts_with('>'));
+    Wish { name: word[..name_end].to_owned(), tag, holds }
 }
 
 fn parse(source: impl Read) -> io::Result<Outcome> {

@@ -12,6 +12,7 @@ use crate::platform::linux::sqlite;
 
 mod berkeley;
 mod header;
+pub(in crate::platform::linux) mod locks;
 mod ndb;
 
 pub(in crate::platform::linux) use header::Header;
@@ -28,8 +29,10 @@ type Format = fn(&File, Option<&File>, &mut dyn FnMut(&[u8])) -> io::Result<()>;
 
 /// The packages, or `None` where rpm has no database.
 pub(super) fn packages(root: &Root) -> Option<Outcome> {
-    let (headers, problems) = read(root)?;
-    Some(Outcome { packages: headers.into_iter().map(Header::into_package).collect(), problems })
+    let (headers, mut problems) = read(root)?;
+    let locks = locks::Locks::read(root, &mut problems);
+    let package = |header: Header| Package { held: locks.hold(&header), ..header.into_package() };
+    Some(Outcome { packages: headers.into_iter().map(package).collect(), problems })
 }
 
 /// The headers of what is installed, and what could not be read; `None` where rpm has no database.
@@ -79,7 +82,8 @@ fn read_sqlite(file: &File, log: Option<&File>, each: &mut dyn FnMut(&[u8])) -> 
 }
 
 impl Header {
-    fn into_package(self) -> Package {
+    /// As the observation document has it.
+    pub(in crate::platform::linux) fn into_package(self) -> Package {
         let version = self.label();
         let source = self.source.as_deref().and_then(source_of);
         let built = format!("{}-{}", self.version, self.release);

@@ -53,6 +53,22 @@ fn images_without_dpkg_tell_their_packages_in_a_folder() {
 }
 
 #[test]
+fn a_manager_that_is_not_read_is_no_silence() {
+    let (_folder, root) = files(&[("var/lib/pacman/local/bash-5.2-1/desc", "x")]);
+    assert!(matches!(look(&root), Look::Unreadable { problems } if problems[0].contains("pacman")));
+}
+
+#[test]
+fn a_locked_version_is_held() {
+    let world = "musl\nlibssl3=3.3.1-r0\nzlib>1\n";
+    let installed = "P:libssl3\nV:3.3.1-r0\n\nP:musl\nV:1.2.5-r1\n\nP:zlib\nV:1.3-r0\n";
+    let (_folder, root) = files(&[("lib/apk/db/installed", installed), ("etc/apk/world", world)]);
+    let seen = look(&root);
+    let held = seen.value().unwrap().iter().filter(|package| package.held);
+    assert_eq!(held.map(|package| package.name.as_str()).collect::<Vec<_>>(), ["libssl3"]);
+}
+
+#[test]
 fn an_interrupted_installation_counts_and_is_told() {
     let text = "Package: x\nStatus: install reinstreq half-installed\nVersion: 1\n";
     let (_folder, root) = files(&[("var/lib/dpkg/status", text)]);

@@ -1,19 +1,18 @@
-//! The little that we need of a repository's XML and configuration, cut out of it without building a tree: the lists
+//! The little that we need of a repository's XML, cut out of it without building a tree: the lists
 //! have some hundred megabytes, and their writers (createrepo_c, libmodulemd) write one plain form.
 
 use std::fmt;
 
+use daicho_proto::versions::{Manager, compare};
 use jiff::Timestamp;
 use memchr::memmem;
-
-use crate::platform::linux::packages::unreadable;
-use crate::platform::linux::root::Root;
 
 /// What a repomd.xml names: the files below the repository's folder, and when they were made.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Repomd {
     pub(super) primary: Option<String>,
     pub(super) updateinfo: Option<String>,
+    pub(super) modules: Option<String>,
     pub(super) made_at: Option<Timestamp>,
 }
 
@@ -29,6 +28,7 @@ impl Repomd {
             match attribute(part, b"type=\"") {
                 Some(b"primary") => repomd.primary = location,
                 Some(b"updateinfo") => repomd.updateinfo = location,
+                Some(b"modules") => repomd.modules = location,
                 _ => {}
             }
             let seconds = element(part, b"timestamp").and_then(|text| std::str::from_utf8(text).ok());
@@ -63,7 +63,7 @@ pub(super) fn attribute<'a>(tag: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 pub(super) struct Label {
     epoch: String,
     version: String,
-    pub(super) release: String,
+    release: String,
 }
 
 impl Label {
@@ -81,6 +81,16 @@ impl Label {
 
     pub(super) fn first_number(&self) -> &str {
         super::first_number(&self.version)
+    }
+
+    pub(super) fn is_modular(&self) -> bool {
+        self.release.contains(".module")
+    }
+
+    /// `name-epoch:version-release.architecture`, the epoch always written.
+    pub(super) fn full_name(&self, name: &str, architecture: &str) -> String {
+        let epoch = if self.epoch.is_empty() { "0" } else { &self.epoch };
+        format!("{name}-{epoch}:{}-{}.{architecture}", self.version, self.release)
     }
 }
 
@@ -101,29 +111,56 @@ pub(super) fn repository_of(folder: &str) -> &str {
     }
 }
 
-/// The repositories that are enabled, dnf.conf(5).
-pub(super) fn enabled(root: &Root, folder: &str, problems: &mut Vec<String>) -> Vec<String> {
-    let mut names = Vec::new();
-    for file in root.list(folder).unwrap_or_default().iter().filter(|file| file.ends_with(".repo")) {
-        let path = format!("{folder}/{file}");
-        match root.read_text(&path) {
-            Ok(text) => names.extend(parse_repositories(&text)),
-            Err(error) => problems.push(unreadable("the configuration of repositories", &path, &error)),
-        }
-    }
-    names
+/// The packages whose place a package takes, each with its condition.
+pub(super) fn obsoletes(part: &[u8]) -> impl Iterator<Item = (&[u8], Condition)> {
+    let start = memmem::find(part, b"<rpm:obsoletes>").unwrap_or(part.len());
+    let end = memmem::find(&part[start..], b"</rpm:obsoletes>").map_or(part.len(), |end| start + end);
+    let list = &part[start..end];
+    memmem::find_iter(list, b"<rpm:entry ").filter_map(|at| {
+        let tag = &list[at..];
+        Some((attribute(tag, b"name=\"")?, Condition::of_tag(tag)))
+    })
 }
 
-fn parse_repositories(text: &str) -> Vec<String> {
-    let mut sections: Vec<(String, bool)> = Vec::new();
-    for line in text.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            sections.push((name.to_owned(), true));
-        } else if let (Some((_, enabled)), Some((key, value))) = (sections.last_mut(), line.split_once('='))
-            && key.trim() == "enabled"
-        {
-            *enabled = !["0", "no", "false", "off"].contains(&value.trim().to_ascii_lowercase().as_str());
+/// Which versions an entry means: `flags` is LT, LE, EQ, GE or GT, and absent for all of them.
+#[derive(Debug)]
+pub(super) struct Condition {
+    flags: Option<String>,
+    epoch: String,
+    version: String,
+    release: Option<String>,
+}
+
+impl Condition {
+    fn of_tag(tag: &[u8]) -> Self {
+        let text =
+            |name: &[u8]| attribute(tag, name).map(|value| String::from_utf8_lossy(value).into_owned());
+        Condition {
+            flags: text(b"flags=\""),
+            epoch: text(b"epoch=\"")
+                .filter(|epoch| epoch != "0")
+                .map_or_else(String::new, |epoch| epoch + ":"),
+            version: text(b"ver=\"").unwrap_or_default(),
+            release: text(b"rel=\""),
         }
     }
-    sections.into_iter().filter(|(name, enabled)| *enabled && name != "main").map(|(name, _)| name).collect()
+
+    /// Whether an installed label is one of them. Without a release, releases are not compared.
+    pub(super) fn holds(&self, label: &str) -> bool {
+        let Some(flags) = &self.flags else { return true };
+        let bare = label.rsplit_once('-').map_or(label, |(bare, _)| bare);
+        let (here, there) = match &self.release {
+            Some(release) => (label, format!("{}{}-{release}", self.epoch, self.version)),
+            None => (bare, format!("{}{}", self.epoch, self.version)),
+        };
+        let Ok(order) = compare(Manager::Rpm, here, &there) else { return false };
+        match flags.as_str() {
+            "LT" => order.is_lt(),
+            "LE" => order.is_le(),
+            "EQ" => order.is_eq(),
+            "GE" => order.is_ge(),
+            "GT" => order.is_gt(),
+            _ => false,
+        }
+    }
 }

@@ -59,7 +59,6 @@ fn machine() -> (tempfile::TempDir, Root) {
         + &package("openssl-libs", "i686", 1, "3.0.9", "1.el9")
         + &package("bash", "x86_64", 0, "5.1.8", "9.el9")
         + &package("kernel-core", "x86_64", 0, "5.14.0", "427.el9")
-        + &package("nodejs", "x86_64", 1, "20.1", "1.module+el9")
         + &package("tzdata", "noarch", 0, "2024b", "1.el9");
     pack(&folder.path().join(format!("{baseos}/0-primary.xml.gz")), &primary);
     let advisory = "<updates><update from=\"x\" status=\"final\" type=\"security\"><id>1</id><collection>\
@@ -117,6 +116,125 @@ fn updates_have_their_security_told_by_advisories() {
     assert_eq!(outcome.as_of.unwrap().as_second(), 1_700_000_000);
 }
 
+/// What waits, `name available security origin held`, one a line.
+fn told(root: &Root) -> String {
+    let outcome = look(root, &installed());
+    assert!(outcome.problems.is_empty(), "{:?}", outcome.problems);
+    let lines = outcome.pending.unwrap().into_iter().map(|update| {
+        let held = if update.held { " held" } else { "" };
+        let (available, origin) = (update.available_version.unwrap(), update.origin.unwrap());
+        format!("{} {available} {:?} {origin}{held}", update.name, update.security)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_no_repository_has_is_told() {
+    let (_folder, root) = machine();
+    let unlisted = look(&root, &installed()).unlisted;
+    let names: Vec<&str> = unlisted.iter().map(|package| package.name.as_str()).collect();
+    // The older kernel beside the newer one is no matter.
+    assert_eq!(names, ["nodejs"]);
+}
+
+#[test]
+fn exclusions_keep_updates_away_but_no_security_update() {
+    let (folder, root) = machine();
+    std::fs::create_dir_all(folder.path().join("etc/dnf")).unwrap();
+    std::fs::write(folder.path().join("etc/dnf/dnf.conf"), "[main]\nexcludepkgs=openssl*,tzdata\n").unwrap();
+    assert_eq!(told(&root), "htop 3.3.0-1.el9 None epel\nopenssl-libs 1:3.0.7-27.el9 Some(true) baseos held");
+}
+
+#[test]
+fn a_locked_package_waits_none_the_less() {
+    let (folder, root) = machine();
+    std::fs::create_dir_all(folder.path().join("etc/dnf/plugins")).unwrap();
+    std::fs::write(folder.path().join("etc/dnf/plugins/versionlock.list"), "htop-0:3.2.0-1.el9.*\n").unwrap();
+    assert!(told(&root).starts_with("htop 3.3.0-1.el9 None epel held\n"));
+}
+
+#[test]
+fn the_repository_with_the_best_priority_alone_counts() {
+    let (folder, root) = machine();
+    let epel = "var/cache/dnf/epel-fedcba9876543210/repodata/0-primary.xml.gz";
+    let packages =
+        package("htop", "x86_64", 0, "3.3.0", "1.el9") + &package("bash", "x86_64", 0, "6.0", "1.el9");
+    pack(&folder.path().join(epel), &packages);
+    assert!(told(&root).contains("bash 6.0-1.el9"));
+    let repos = REPOS.replace("[baseos]", "[baseos]\npriority=10");
+    std::fs::write(folder.path().join("etc/yum.repos.d/x.repo"), repos).unwrap();
+    assert!(!told(&root).contains("bash"));
+}
+
+#[test]
+fn only_the_chosen_stream_of_a_module_counts() {
+    let (folder, root) = machine();
+    let baseos = folder.path().join("var/cache/dnf/baseos-0123456789abcdef/repodata");
+    let text = repomd(true, 1_700_000_000).replace(
+        "</repomd>",
+        "<data type=\"modules\"><location href=\"repodata/0-modules.yaml.gz\"/></data></repomd>",
+    );
+    std::fs::write(baseos.join("repomd.xml"), text).unwrap();
+    let primary = package("nodejs", "x86_64", 1, "16.20", "8.el9")
+        + &package("nodejs", "x86_64", 1, "18.1", "1.module+el9")
+        + &package("nodejs", "x86_64", 1, "20.1", "1.module+el9")
+        + &package("openssl-libs", "x86_64", 1, "3.0.7", "24.el9")
+        + &package("bash", "x86_64", 0, "5.1.8", "9.el9")
+        + &package("kernel-core", "x86_64", 0, "5.14.0", "427.el9")
+        + &package("tzdata", "noarch", 0, "2024a", "1.el9");
+    pack(&baseos.join("0-primary.xml.gz"), &primary);
+    let mut modular = installed();
+    modular[4].release = "8.module+el9".to_owned();
+    assert!(look(&root, &modular).problems.iter().any(|problem| problem.contains("module streams")));
+    let stream = |stream: &str, version: &str| {
+        format!(
+            "---\ndocument: modulemd\nversion: 2\ndata:\n  name: nodejs\n  stream: \"{stream}\"\n  artifacts:\n    \
+             rpms:\n    - nodejs-1:{version}-1.module+el9.x86_64\n...\n"
+        )
+    };
+    pack(&baseos.join("0-modules.yaml.gz"), &(stream("18", "18.1") + &stream("20", "20.1")));
+    assert_eq!(told(&root), "htop 3.3.0-1.el9 None epel");
+    std::fs::create_dir_all(folder.path().join("etc/dnf/modules.d")).unwrap();
+    let chosen = "[nodejs]\nname=nodejs\nstream=18\nstate=enabled\n";
+    std::fs::write(folder.path().join("etc/dnf/modules.d/nodejs.module"), chosen).unwrap();
+    assert_eq!(told(&root), "htop 3.3.0-1.el9 None epel\nnodejs 1:18.1-1.module+el9 Some(false) baseos");
+}
+
+#[test]
+fn a_package_that_takes_anothers_place_waits() {
+    let (folder, root) = machine();
+    let epel = "var/cache/dnf/epel-fedcba9876543210/repodata/0-primary.xml.gz";
+    let obsoletes = |flags: &str| {
+        let entry = format!(
+            "<rpm:obsoletes><rpm:entry name=\"htop\" flags=\"{flags}\" epoch=\"0\" ver=\"3.2.1\"/></rpm:obsoletes>"
+        );
+        package("htop-ng", "x86_64", 0, "4.0", "1.el9").replace("<summary>x</summary>", &entry)
+    };
+    pack(&folder.path().join(epel), &obsoletes("LT"));
+    assert!(told(&root).starts_with("htop 4.0-1.el9 None epel (htop-ng)\n"));
+    pack(&folder.path().join(epel), &obsoletes("GE"));
+    assert!(!told(&root).contains("htop"));
+}
+
+#[test]
+fn of_two_caches_of_a_repository_the_newer_counts() {
+    let (folder, root) = machine();
+    let stale = folder.path().join("var/cache/dnf/epel-0000000000000000/repodata");
+    std::fs::create_dir_all(&stale).unwrap();
+    std::fs::write(stale.join("repomd.xml"), repomd(false, 1_500_000_000)).unwrap();
+    pack(&stale.join("0-primary.xml.gz"), &package("htop", "x86_64", 0, "9", "9"));
+    assert!(told(&root).contains("htop 3.3.0-1.el9"));
+}
+
+#[test]
+fn a_machine_that_is_one_image_is_told_apart() {
+    let (folder, root) = machine();
+    std::fs::create_dir_all(folder.path().join("run")).unwrap();
+    std::fs::write(folder.path().join("run/ostree-booted"), "").unwrap();
+    let outcome = look(&root, &installed());
+    assert!(outcome.pending.is_none() && outcome.problems[0].contains("rpm-ostree"));
+}
+
 #[test]
 fn metadata_that_is_missing_is_no_compliance() {
     let (folder, root) = machine();
@@ -153,6 +271,9 @@ fn random_metadata_never_panics() {
         "</data>",
         "href=\"",
         "<timestamp>9e9",
+        "<rpm:obsoletes>",
+        "<rpm:entry name=\"bash\" flags=\"LT\" ver=\"9",
+        "</rpm:obsoletes>",
         "<",
     ];
     for _ in 0..500 {
@@ -160,8 +281,16 @@ fn random_metadata_never_panics() {
             (0..chance.usize(..30)).flat_map(|_| [words[chance.usize(..words.len())], " "]).collect();
         let headers = installed();
         let mut wanted = newest(&headers);
-        offer(text.as_bytes(), &mut wanted, 0);
+        let configuration = Configuration::default();
+        let mut names = Vec::new();
+        repositories::add(&mut names, "[x]\n");
+        let repository =
+            Repository { configured: &names[0], folder: String::new(), repomd: Repomd::default() };
+        let modules = Modules::default();
+        let place =
+            Place { configuration: &configuration, repository: &repository, index: 0, modules: &modules };
+        place.offer(text.as_bytes(), &mut wanted);
         advise(text.as_bytes(), &mut wanted);
-        let _ = metadata::Repomd::parse(&text);
+        let _ = Repomd::parse(&text);
     }
 }
