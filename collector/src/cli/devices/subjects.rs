@@ -41,6 +41,9 @@ pub(super) fn count(number: usize, context: &Context) -> String {
     context.say(&ja, &en).to_owned()
 }
 
+/// Reasons for a restart that one line shows.
+const REASONS_SHOWN_MAX: usize = 4;
+
 pub(super) fn host(host: &Host, context: &Context) -> String {
     let unknown = context.say("不明", "unknown");
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| unknown.to_owned());
@@ -49,6 +52,12 @@ pub(super) fn host(host: &Host, context: &Context) -> String {
         Some(false) => context.say("再起動は不要", "no restart needed"),
         None => context.say("再起動の要否は不明", "whether it needs a restart is unknown"),
     };
+    let reasons = host.restart_reasons.iter().take(REASONS_SHOWN_MAX).map(|reason| {
+        let detail = reason.detail.as_deref().map(|detail| format!(" {detail}")).unwrap_or_default();
+        format!("{} {}{detail}", reason.kind.name(), reason.name)
+    });
+    let reasons = reasons.collect::<Vec<_>>().join(", ");
+    let restart = if reasons.is_empty() { restart.to_owned() } else { format!("{restart} ({reasons})") };
     let (ja, en) = (
         format!(
             "{}、カーネル {}、製造番号 {}、{restart}",
@@ -91,10 +100,10 @@ pub(super) fn updates(updates: &Updates, context: &Context) -> String {
             context.say(&ja, &en).to_owned()
         },
     );
-    let all = updates.pending.len();
+    let (all, unlisted) = (updates.pending.len(), updates.unlisted.len());
     let (ja, en) = (
-        format!("{all}件（セキュリティ {security}）、{lists}"),
-        format!("{all} ({security} for security), {lists}"),
+        format!("{all}件（セキュリティ {security}、一覧にないパッケージ {unlisted}）、{lists}"),
+        format!("{all} ({security} for security, {unlisted} packages in no list), {lists}"),
     );
     context.say(&ja, &en).to_owned()
 }

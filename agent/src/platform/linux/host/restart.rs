@@ -7,10 +7,11 @@ use daicho_proto::facts::{RestartKind, RestartReason};
 use jiff::Timestamp;
 
 use super::kernels;
-use crate::platform::linux::packages::rpm;
+use crate::platform::linux::packages::{dpkg, rpm};
 use crate::platform::linux::root::Root;
 
 mod elf;
+mod fresh;
 mod programs;
 
 /// The notes of Debian's and Ubuntu's packages, and of zypper. Where there is a list of names, it lies beside.
@@ -58,11 +59,7 @@ pub(super) fn look(root: &Root, running: Option<&str>, booted: Option<Timestamp>
     }
     let mut unseen = Vec::new();
     if let Some(booted) = booted.map(Timestamp::as_second) {
-        // A kernel that was replaced under its own name.
-        let image = format!("vmlinuz-{}", running.unwrap_or_default());
-        if changed_at(root, &format!("/boot/{image}")).is_some_and(|at| at > booted) {
-            reasons.push(reason(RestartKind::Package, &image));
-        }
+        reasons.extend(running.and_then(|running| replaced_kernel(root, running, booted)));
         if DATABASES.iter().any(|path| changed_at(root, path).is_some_and(|at| at > booted)) {
             reasons.extend(replaced_packages(root, booted));
             let programs = programs::look(root, booted);
@@ -110,6 +107,22 @@ fn installed_kernels<'a>(images: &'a [String], modules: &'a [String]) -> Vec<&'a
         images
     } else {
         modules.iter().map(String::as_str).collect()
+    }
+}
+
+/// A kernel that was replaced under its own name. Debian's kernel says which package it was built for (/proc/version),
+/// so that a file whose rights alone were changed is told apart; elsewhere the file's time must do.
+fn replaced_kernel(root: &Root, running: &str, booted: i64) -> Option<RestartReason> {
+    let image = format!("vmlinuz-{running}");
+    changed_at(root, &format!("/boot/{image}")).filter(|at| *at > booted)?;
+    let version = root.read_text("/proc/version").unwrap_or_default();
+    let built = version.split_once(" Debian ").and_then(|(_, rest)| rest.split_whitespace().next());
+    let packages = dpkg::read(root).map(|(packages, _)| packages).unwrap_or_default();
+    let names = [format!("linux-image-{running}"), format!("linux-image-{running}-unsigned")];
+    let installed = packages.iter().map(|one| &one.package).find(|package| names.contains(&package.name));
+    match (built, installed) {
+        (Some(built), Some(package)) if package.version == built => None,
+        _ => Some(reason(RestartKind::Package, &image)),
     }
 }
 

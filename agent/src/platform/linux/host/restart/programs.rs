@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use daicho_proto::facts::{RestartKind, RestartReason};
 
-use super::elf;
+use super::{elf, fresh};
 use crate::platform::linux::root::Root;
 
 /// `USER_HZ`: the unit of times in /proc on every architecture of today.
@@ -70,6 +70,10 @@ pub(super) fn look(root: &Root, booted: i64) -> Programs {
                 None => unseen.extend(files.newer_than(process.started).map(str::to_owned)),
             },
         }
+    }
+    if !unseen.is_empty() {
+        let fresh = fresh::libraries(root);
+        unseen.retain(|name| !fresh.contains(name));
     }
     let old = old.into_iter().map(|(name, detail)| RestartReason {
         kind: RestartKind::Program,

@@ -43,6 +43,16 @@ fn a_newer_kernel_is_named() {
 fn a_kernel_that_was_replaced_under_its_name_waits() {
     let seen = restart(&["boot/vmlinuz-6.1.0-18-amd64"], BOOTED);
     assert_eq!(told(&seen), ["package vmlinuz-6.1.0-18-amd64"]);
+    // Debian's kernel says which package it is of: only its file's rights were changed.
+    let debian = |version: &str| {
+        let status = format!(
+            "var/lib/dpkg/status=Package: linux-image-6.1.0-18-amd64\nStatus: install ok installed\nVersion: {version}\n"
+        );
+        let running = "proc/version=Linux version 6.1.0-18-amd64 (x) #1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01)\n";
+        told(&restart(&["boot/vmlinuz-6.1.0-18-amd64", running, &status, "proc/1/stat="], BOOTED))
+    };
+    assert!(debian("6.1.76-1").is_empty());
+    assert_eq!(debian("6.1.76-2"), ["package vmlinuz-6.1.0-18-amd64"]);
 }
 
 #[test]
@@ -76,6 +86,20 @@ fn what_cannot_be_seen_is_not_satisfied() {
     ];
     let seen = restart(&files, BOOTED);
     assert_eq!((seen.pending, told(&seen)), (None, vec!["unseen libssl.so.3".to_owned()]));
+}
+
+#[test]
+fn a_library_that_was_never_there_before_is_no_doubt() {
+    let files = [
+        "lib/modules/6.1.0-18-amd64/x",
+        "var/lib/dpkg/status",
+        "usr/lib/libnew.so.1",
+        "var/log/dpkg.log=d t install libnew:amd64 <none> 1\n",
+        "var/lib/dpkg/info/libnew:amd64.list=/usr/lib/libnew.so.1\n",
+        "proc/1/stat=1 (systemd) S 0 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 0 0 0",
+        "proc/7/stat=7 (viewer) S 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 0 0 0",
+    ];
+    assert_eq!(restart(&files, BOOTED).pending, Some(false));
 }
 
 #[test]

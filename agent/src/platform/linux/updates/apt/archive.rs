@@ -146,3 +146,27 @@ pub(super) fn as_of(
     }
     counts.iter().zip(lists).max_by_key(|(count, _)| **count).and_then(|(_, list)| list.date)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pockets_of_ubuntu_and_debian_say_what_they_are_for() {
+        for (origin, label, suite, security, tells) in [
+            ("Ubuntu", "Ubuntu", "jammy", false, true),
+            ("Ubuntu", "Ubuntu", "jammy-updates", false, true),
+            ("Ubuntu", "Ubuntu", "jammy-security", true, true),
+            ("UbuntuESM", "UbuntuESM", "jammy-infra-security", true, true),
+            ("UbuntuESMApps", "UbuntuESMApps", "jammy-apps-updates", true, true),
+            ("Debian", "Debian", "stable-updates", false, true),
+            ("Debian", "Debian-Security", "stable-security", true, true),
+            ("Debian", "Debian", "unstable", false, false),
+            ("Docker", "Docker CE", "bookworm", false, false),
+        ] {
+            let text = format!("Origin: {origin}\nLabel: {label}\nSuite: {suite}\nSHA256:\n");
+            let archive = Archive::parse("x", text.as_bytes()).unwrap();
+            assert_eq!((archive.security, archive.tells_security), (security, tells), "{origin} {suite}");
+        }
+    }
+}

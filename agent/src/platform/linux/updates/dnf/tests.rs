@@ -118,7 +118,11 @@ fn updates_have_their_security_told_by_advisories() {
 
 /// What waits, `name available security origin held`, one a line.
 fn told(root: &Root) -> String {
-    let outcome = look(root, &installed());
+    told_of(root, &installed())
+}
+
+fn told_of(root: &Root, installed: &[Header]) -> String {
+    let outcome = look(root, installed);
     assert!(outcome.problems.is_empty(), "{:?}", outcome.problems);
     let lines = outcome.pending.unwrap().into_iter().map(|update| {
         let held = if update.held { " held" } else { "" };
@@ -126,6 +130,54 @@ fn told(root: &Root) -> String {
         format!("{} {available} {:?} {origin}{held}", update.name, update.security)
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// See fixtures/dnf/README.md.
+#[test]
+fn real_metadata_is_read_as_dnf_reads_it() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/dnf");
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &[u8]| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("etc/yum.repos.d/t.repo", b"[repo1]\npriority=10\n[repo2]\n");
+    write("etc/dnf/dnf.conf", b"[main]\nexcludepkgs=delta\n");
+    write("etc/dnf/modules.d/modpkg.module", b"[modpkg]\nname=modpkg\nstream=16\nstate=enabled\n");
+    for name in ["repo1", "repo2"] {
+        for file in std::fs::read_dir(fixtures.join(name).join("repodata")).unwrap() {
+            let file = file.unwrap();
+            let place = format!("var/cache/dnf/{name}-0123456789abcdef/repodata");
+            let path = format!("{place}/{}", file.file_name().to_str().unwrap());
+            write(&path, &std::fs::read(file.path()).unwrap());
+        }
+    }
+    let mut installed: Vec<Header> = ["alpha", "gamma", "delta", "locked", "oldname"]
+        .map(|name| header(name, None, "1.0", "1.el9"))
+        .into();
+    installed.push(header("local", None, "1.0", "1"));
+    installed.push(header("modpkg", None, "16.0", "1.module+el9"));
+    installed
+        .push(Header { architecture: Some("noarch".to_owned()), ..header("beta", Some(1), "2.0", "1.el9") });
+    let root = Root::at(folder.path()).unwrap();
+    let mut expected: Vec<String> = Vec::new();
+    let told_by_dnf = std::fs::read_to_string(fixtures.join("check-update.txt")).unwrap();
+    let (updates, obsoleting) = told_by_dnf.split_once("Obsoleting Packages\n").unwrap();
+    for line in updates.lines() {
+        let [name, version, origin] = line.split_whitespace().collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let name = name.split('.').next().unwrap();
+        let security = Some(["alpha", "locked"].contains(&name));
+        expected.push(format!("{name} {version} {security:?} {origin}"));
+    }
+    let words: Vec<&str> = obsoleting.split_whitespace().collect();
+    let bare = |index: usize| words[index].split('.').next().unwrap();
+    expected.push(format!("{} {} None {} ({})", bare(3), words[1], words[2], bare(0)));
+    assert_eq!(told_of(&root, &installed), expected.join("\n"));
+    let unlisted = look(&root, &installed).unlisted;
+    assert_eq!(unlisted.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["local"]);
 }
 
 #[test]
