@@ -30,6 +30,15 @@ pub struct Account {
     pub password: Password,
     /// When the account itself ends.
     pub expires_at: Option<Timestamp>,
+    /// The program that a login starts (passwd(5)); empty means /bin/sh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shell: Option<String>,
+    /// Whether its number is one that the system gives to its own accounts, rather than to people's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<bool>,
+    /// Other accounts with the same number: to the system they are one account with several names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shares_id_with: Vec<String>,
 }
 
 /// When the account was last used. `Unknown` is not `Never`: `Never` needs a source that would know.
@@ -129,6 +138,9 @@ impl From<wire::Account> for Account {
             last_login,
             password,
             expires_at: wire.expires_at_us.map(time::from_wire),
+            shell: wire.shell,
+            system: wire.system,
+            shares_id_with: wire.shares_id_with,
         }
     }
 }
@@ -161,6 +173,9 @@ impl From<Account> for wire::Account {
             password_changed_at_us: account.password.changed_at.map(time::to_wire),
             password_expires_at_us: account.password.expires_at.map(time::to_wire),
             expires_at_us: account.expires_at.map(time::to_wire),
+            shell: account.shell,
+            system: account.system,
+            shares_id_with: account.shares_id_with,
         }
     }
 }

@@ -39,6 +39,10 @@ pub struct Host {
     /// The newest installed kernel of the running one's flavour: the one that the next start runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub installed_kernel: Option<String>,
+    /// Who else than this machine says who may enter and do what: `passwd: sss`, `sudoers: ldap` (nsswitch.conf(5)). Those
+    /// accounts are the directory's and are not among this machine's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub account_directories: Vec<String>,
 }
 
 /// One reason for a restart.
@@ -110,6 +114,7 @@ impl From<wire::Host> for Host {
             restart_pending: wire.restart_pending,
             restart_reasons: wire.restart_reasons.into_iter().map(RestartReason::from).collect(),
             installed_kernel: wire.installed_kernel,
+            account_directories: wire.account_directories,
         }
     }
 }
@@ -131,6 +136,7 @@ impl From<Host> for wire::Host {
             restart_pending: host.restart_pending,
             restart_reasons: host.restart_reasons.into_iter().map(wire::RestartReason::from).collect(),
             installed_kernel: host.installed_kernel,
+            account_directories: host.account_directories,
         }
     }
 }

@@ -1,23 +1,29 @@
 //! Accounts of a Linux machine: `read` touches the machine, `parse` is pure.
 //!
-//! These are the machine's own accounts. Those of a directory (sssd, winbind, NIS; nsswitch.conf(5)) belong to the
+//! These are the machine's own accounts. Those of a directory (sssd, winbind, LDAP, NIS; nsswitch.conf(5)) belong to the
 //! directory's own server: they are not listed, and no problem is made of them, because that would leave every account
-//! rule undetermined for ever on each machine that joined one. What a directory grants through sudo is not seen either.
+//! rule undetermined for ever on each machine that joined one. That there is a directory is told with the host, and what
+//! it grants through sudo is not seen.
 
 use std::collections::HashMap;
-use std::io;
 
 use daicho_proto::facts::{Account, Look, PasswordState};
 use jiff::Timestamp;
 
 use super::root::Root;
+pub(super) use directories::directories;
+use keys::Doors;
 use logins::Logins;
-use names::{Entry, Group, Lines, Shadow};
-use sudoers::Sudoers;
+use names::{Entry, Lines, Shadow};
+use privileges::Privileges;
 
+mod directories;
+mod doas;
 mod keys;
 mod logins;
 mod names;
+mod privileges;
+mod records;
 mod standing;
 mod sudoers;
 
@@ -25,16 +31,14 @@ mod sudoers;
 pub(super) const WATCHED: &[&str] = &[
     "/etc",
     "/etc/sudoers.d",
+    "/etc/doas.d",
+    "/etc/userdb",
+    "/var/lib/systemd/home",
     "/var/log/wtmp",
     "/var/log/lastlog",
     "/var/lib/lastlog/lastlog2.db",
     "/var/lib/wtmpdb/wtmp.db",
 ];
-
-/// Groups whose members administer the machine, whatever sudoers says: by polkit (sudo, wheel, admin), or because they
-/// can start a container, a virtual machine or a write to a disk with root's power.
-const POWERFUL_GROUPS: &[&str] =
-    &["sudo", "wheel", "admin", "docker", "lxd", "incus-admin", "libvirt", "disk"];
 
 /// Looks at the local accounts; `now` decides what has expired and which logins cannot have been.
 pub(super) fn look(root: &Root, now: Timestamp) -> Look<Vec<Account>> {
@@ -50,63 +54,95 @@ pub(super) fn look(root: &Root, now: Timestamp) -> Look<Vec<Account>> {
     }
     let shadows = read_names(root, "/etc/shadow", "passwords and expiry", names::parse_shadow, &mut problems);
     let groups = read_names(root, "/etc/group", "privileges", names::parse_group, &mut problems);
-    let hostname = root.read_text("/etc/hostname").ok();
-    let (sudoers, unread) = Sudoers::read(root, hostname.as_deref().map(str::trim));
-    let privileges_complete = groups.is_some() && unread.is_empty();
-    problems.extend(unread);
-    let logins = Logins::read(root, &passwd.entries, now, &mut problems);
-    let key_patterns = keys::patterns(root);
-    let today = standing::day_of(now);
-    let by_name: Option<HashMap<&str, &Shadow>> =
-        shadows.as_ref().map(|all| all.iter().map(|shadow| (shadow.name.as_str(), shadow)).collect());
-
-    let account = |entry: Entry| {
-        let shadow = by_name.as_ref().and_then(|all| all.get(entry.name.as_str()).copied());
-        let password = standing::password(&entry, shadow);
-        let opened_by_key = || keys::opens(root, &key_patterns, &entry);
-        let enabled = match password.state {
-            // Expiry stands in shadow(5) only.
-            PasswordState::Set | PasswordState::None if shadows.is_none() => None,
-            state => standing::enabled(&entry, state, shadow, today, opened_by_key),
-        };
-        let privilege_sources = privileges(&entry, groups.as_deref().unwrap_or_default(), &sudoers);
-        Account {
-            id: Some(entry.user_id.to_string()),
-            enabled,
-            interactive: Some(standing::has_login_shell(&entry)),
-            privileged: if privilege_sources.is_empty() && !privileges_complete {
-                None
-            } else {
-                Some(!privilege_sources.is_empty())
-            },
-            privilege_sources,
-            last_login: logins.of(root, &entry),
-            password,
-            expires_at: standing::expires_at(shadow),
-            name: entry.name,
-            full_name: entry.full_name,
-        }
+    let privileges = Privileges::read(root, groups, &mut problems);
+    let mut records = records::read(root, now, &mut problems);
+    records.retain(|record| passwd.entries.iter().all(|entry| entry.name != record.entry.name));
+    let everybody: Vec<Entry> =
+        passwd.entries.iter().chain(records.iter().map(|record| &record.entry)).cloned().collect();
+    let judge = Judge {
+        root,
+        doors: Doors::read(root),
+        logins: Logins::read(root, &everybody, now, &mut problems),
+        privileges,
+        today: standing::day_of(now),
+        people_from: standing::people_from(root),
+        shadows: shadows
+            .as_ref()
+            .map(|all| all.iter().map(|shadow| (shadow.name.as_str(), shadow)).collect()),
     };
-    let accounts = passwd.entries.into_iter().map(account).collect();
+    let mut accounts: Vec<Account> = passwd.entries.iter().map(|entry| judge.of_passwd(entry)).collect();
+    accounts.extend(
+        records.into_iter().map(|record| judge.with_rights(record.account, &record.entry, &record.groups)),
+    );
+    share_ids(&mut accounts);
     Look::Seen { value: accounts, problems }
 }
 
-/// Why this account administers the machine. Root needs no further reason.
-fn privileges(entry: &Entry, groups: &[Group], sudoers: &Sudoers) -> Vec<String> {
-    if entry.user_id == 0 {
-        return vec!["uid 0".to_owned()];
+/// What is asked about each account.
+struct Judge<'a> {
+    root: &'a Root,
+    /// `None`: shadow(5) could not be read.
+    shadows: Option<HashMap<&'a str, &'a Shadow>>,
+    doors: Doors,
+    logins: Logins,
+    privileges: Privileges,
+    today: i64,
+    people_from: u32,
+}
+
+impl Judge<'_> {
+    fn of_passwd(&self, entry: &Entry) -> Account {
+        let shadow = self.shadows.as_ref().and_then(|all| all.get(entry.name.as_str()).copied());
+        let password = standing::password(entry, shadow);
+        let opened_by_key = || self.doors.open(self.root, entry, shadow);
+        let enabled = match password.state {
+            // Expiry stands in shadow(5) only.
+            PasswordState::Set | PasswordState::None if self.shadows.is_none() => None,
+            state => standing::enabled(entry, state, shadow, self.today, opened_by_key),
+        };
+        let account = Account {
+            name: entry.name.clone(),
+            id: Some(entry.user_id.to_string()),
+            full_name: entry.full_name.clone(),
+            enabled,
+            password,
+            expires_at: standing::expires_at(shadow),
+            ..Account::default()
+        };
+        self.with_rights(account, entry, &[])
     }
-    let member = |group: &&Group| group.id == entry.group_id || group.members.contains(&entry.name);
-    let mut memberships: Vec<(&str, u32)> =
-        groups.iter().filter(member).map(|group| (group.name.as_str(), group.id)).collect();
-    // A primary group without a line in group(5) still has its number.
-    memberships.push(("", entry.group_id));
-    let powerful = memberships.iter().filter(|(name, _)| POWERFUL_GROUPS.contains(name));
-    let mut sources: Vec<String> = powerful.map(|(name, _)| format!("group {name}")).collect();
-    let subject = sudoers::Subject { name: &entry.name, user_id: entry.user_id, groups: &memberships };
-    sources.extend(sudoers.granting(&subject).map(str::to_owned));
-    sources.dedup();
-    sources
+
+    /// What holds for accounts of every kind.
+    fn with_rights(&self, account: Account, entry: &Entry, groups: &[String]) -> Account {
+        let (privileged, privilege_sources) = self.privileges.of(entry, groups);
+        Account {
+            interactive: Some(standing::is_interactive(self.root, entry)),
+            shell: Some(entry.shell.clone()),
+            system: account.id.is_some().then(|| standing::is_systems(entry, self.people_from)),
+            privileged,
+            privilege_sources,
+            last_login: self.logins.of(self.root, entry),
+            ..account
+        }
+    }
+}
+
+/// Names that are told of those with one number: more says nothing more.
+const SHARED_MAX: usize = 8;
+
+/// Accounts with one number are one to the kernel: whoever opens one has all.
+fn share_ids(accounts: &mut [Account]) {
+    let mut names: HashMap<String, Vec<String>> = HashMap::new();
+    for account in accounts.iter() {
+        if let Some(id) = &account.id {
+            names.entry(id.clone()).or_default().push(account.name.clone());
+        }
+    }
+    for account in accounts {
+        let same = account.id.as_ref().and_then(|id| names.get(id));
+        let others = same.into_iter().flatten().filter(|name| **name != account.name);
+        account.shares_id_with = others.take(SHARED_MAX).cloned().collect();
+    }
 }
 
 fn read_names<T>(
@@ -128,16 +164,6 @@ fn read_names<T>(
             problems.push(format!("{path} could not be read, so {told} are unknown: {error}"));
             None
         }
-    }
-}
-
-impl sudoers::Files for Root {
-    fn text(&self, path: &str) -> io::Result<String> {
-        self.read_text(path)
-    }
-
-    fn names(&self, folder: &str) -> io::Result<Vec<String>> {
-        self.list(folder)
     }
 }
 

@@ -78,6 +78,7 @@ pub(super) fn look(root: &Root) -> Look<Host> {
         restart_pending: restart.pending,
         restart_reasons: restart.reasons,
         installed_kernel: restart.installed_kernel,
+        account_directories: super::accounts::directories(root),
         kernel,
     };
     Look::Seen { value: host, problems }

@@ -187,6 +187,10 @@ impl LastlogFile {
 
     fn of(&self, user_id: u32) -> Lastlog {
         let Some((file, layout)) = &self.file else { return Lastlog::Unread };
+        // -1 is nobody's number: the account has none.
+        if user_id == u32::MAX {
+            return Lastlog::Unread;
+        }
         let mut record = [0; 8];
         let offset = u64::from(user_id) * layout.lastlog_bytes as u64;
         // Behind the end nobody of so high a number ever came.

@@ -28,6 +28,8 @@ pub(super) struct Group {
 pub(super) struct Shadow {
     pub(super) name: String,
     pub(super) password: PasswordState,
+    /// Whether the field begins with `!`: an sshd without PAM takes that as a locked account, keys or not.
+    pub(super) marked_locked: bool,
     pub(super) changed_day: Option<i64>,
     pub(super) days_max: Option<i64>,
     pub(super) inactive_days: Option<i64>,
@@ -87,6 +89,7 @@ pub(super) fn parse_shadow(text: &str) -> Lines<Shadow> {
         Some(Shadow {
             name: named(name)?,
             password: password_state(password),
+            marked_locked: password.starts_with('!'),
             changed_day: day(changed)?,
             days_max: day(days_max)?,
             inactive_days: day(inactive)?,
@@ -95,6 +98,16 @@ pub(super) fn parse_shadow(text: &str) -> Lines<Shadow> {
     });
     keep_first(&mut lines.entries, |entry| &entry.name);
     lines
+}
+
+/// The groups of gshadow(5) with those who may add members to them, themselves included.
+pub(super) fn parse_gshadow(text: &str) -> Vec<(String, Vec<String>)> {
+    let lines = parse(text, |fields| {
+        let [name, _, administrators, _] = fields[..] else { return None };
+        let administrators = administrators.split(',').map(str::trim).filter(|name| !name.is_empty());
+        Some((named(name)?, administrators.map(str::to_owned).collect::<Vec<_>>()))
+    });
+    lines.entries.into_iter().filter(|(_, administrators)| !administrators.is_empty()).collect()
 }
 
 fn parse<T>(text: &str, entry: impl Fn(&[&str]) -> Option<T>) -> Lines<T> {
@@ -135,11 +148,40 @@ fn day(field: &str) -> Option<Option<i64>> {
 /// The year 9999: later days are mistakes, and jiff cannot name them.
 const DAY_MAX: i64 = 2_932_896;
 
-/// A field that begins with `!` or `*` is what no password's hash can be.
+/// A field that begins with `!` or `*`, or is anything else that no password's hash can be, opens to no password: crypt(5)
+/// knows hashes that begin with `$` or `_`, and those of DES, which have 13 characters.
 fn password_state(field: &str) -> PasswordState {
-    match field.as_bytes().first() {
-        None => PasswordState::None,
-        Some(b'!' | b'*') => PasswordState::Locked,
-        Some(_) => PasswordState::Set,
+    let is_hash = match field.as_bytes() {
+        [] => return PasswordState::None,
+        [b'$' | b'_', ..] => true,
+        bytes => {
+            bytes.len() == 13
+                && bytes.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"./".contains(&byte))
+        }
+    };
+    if is_hash { PasswordState::Set } else { PasswordState::Locked }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_be_a_hash_lets_a_password_in() {
+        let check = |field: &str, state| assert_eq!(password_state(field), state, "{field}");
+        check("", PasswordState::None);
+        for locked in ["!", "!!", "*", "!*", "*LK*", "x", "NP", "!$y$j9T$abc", "no/hash/at.al!"] {
+            check(locked, PasswordState::Locked);
+        }
+        for set in ["$y$j9T$abc", "$6$abc", "_J9..abcd", "ab/DEF.ghijkl"] {
+            check(set, PasswordState::Set);
+        }
+    }
+
+    #[test]
+    fn only_groups_with_an_administrator_are_kept() {
+        let text = "root:*::\ndocker:!:tanaka,suzuki:vendor\nbroken\n+:::\n";
+        let wanted = [("docker".to_owned(), vec!["tanaka".to_owned(), "suzuki".to_owned()])];
+        assert_eq!(parse_gshadow(text), wanted);
     }
 }

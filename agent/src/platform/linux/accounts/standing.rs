@@ -4,6 +4,7 @@ use daicho_proto::facts::{Password, PasswordState};
 use jiff::Timestamp;
 
 use super::names::{Entry, Shadow};
+use crate::platform::linux::root::Root;
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -20,6 +21,45 @@ const NO_SHELLS: &[&str] =
 pub(super) fn has_login_shell(entry: &Entry) -> bool {
     let program = entry.shell.trim().rsplit('/').next().unwrap_or_default();
     !NO_SHELLS.contains(&program)
+}
+
+/// Whether a session is given: the shell gives one, and is there. Where the folder of a shell is missing, too, the root
+/// at hand holds some of a machine's files only, and nothing is said of the others.
+pub(super) fn is_interactive(root: &Root, entry: &Entry) -> bool {
+    let shell = match entry.shell.trim() {
+        "" => "/bin/sh",
+        shell => shell,
+    };
+    let folder = shell.rsplit_once('/').map_or("", |(folder, _)| folder);
+    has_login_shell(entry) && (folder.is_empty() || !root.exists(folder) || root.exists(shell))
+}
+
+/// Numbers that are given to the system's own accounts, where login.defs(5) says nothing else: below 1000.
+const PEOPLE_FROM: u32 = 1000;
+
+/// Numbers that systemd keeps for itself, for containers and for `nobody` (its UIDS-GIDS.md), up to what 16 bits hold.
+const KEPT: std::ops::RangeInclusive<u32> = 60_514..=65_535;
+
+/// Where the limit stands; the second is the vendor's (SUSE).
+const LOGIN_DEFS: [&str; 2] = ["/etc/login.defs", "/usr/etc/login.defs"];
+
+/// The first number that is given to people here.
+pub(super) fn people_from(root: &Root) -> u32 {
+    let told = LOGIN_DEFS.iter().find_map(|path| {
+        let text = root.read_text(path).ok()?;
+        // As shadow reads it: the last line counts.
+        let mut values = text.lines().filter_map(|line| {
+            let mut words = line.split_whitespace();
+            (words.next() == Some("UID_MIN")).then(|| words.next()?.parse().ok())?
+        });
+        values.next_back()
+    });
+    told.unwrap_or(PEOPLE_FROM)
+}
+
+/// Whether the account is the system's rather than a person's, by its number.
+pub(super) fn is_systems(entry: &Entry, people_from: u32) -> bool {
+    entry.user_id < people_from || KEPT.contains(&entry.user_id)
 }
 
 /// The state of the password, without the password. `shadow` is `None` where it could not be read or has no such line.

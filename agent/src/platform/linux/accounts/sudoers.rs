@@ -1,27 +1,51 @@
 //! sudoers(5): who may act as root. The files arrive as text; the grammar is followed as far as that question needs.
 //!
-//! One command as root is enough to count: `sudo vi` is a root shell. Host names in a rule are not compared with this
-//! machine's, because a shared sudoers names hosts by aliases, addresses and netgroups; power may so be overstated, never
-//! understated.
+//! One command as root is enough to count: `sudo vi` is a root shell. What only the network could tell (netgroups,
+//! addresses of this machine, groups of a plugin) is unknown: it makes nobody an administrator, and nobody none.
 
 use std::collections::HashMap;
 use std::io;
 
-/// One rule that lets its users act as root.
+use grammar::{
+    TAGS, find_outside, is_option, items, keyword, logical_lines, negation, split_outside, users_and_hosts,
+};
+
+mod grammar;
+
+/// One rule that lets its users act as root, or takes it from them again.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Grant {
+struct Rule {
     /// The file that it stands in.
-    pub(super) file: String,
+    file: String,
     users: Vec<String>,
+    effect: Effect,
+    /// Whether it is meant for this machine; `None`: that cannot be told.
+    here: Option<bool>,
 }
 
-/// All rules, with the aliases of users that they use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    Grants,
+    /// `!ALL`: no command is left.
+    Revokes,
+}
+
+/// All rules, with the aliases that they use.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Sudoers {
-    pub(super) grants: Vec<Grant>,
-    user_aliases: HashMap<String, Vec<String>>,
-    runas_aliases: HashMap<String, Vec<String>>,
+    rules: Vec<Rule>,
+    users: Aliases,
+    runas: Aliases,
+    hosts: Aliases,
+    /// Whom a rule without `(...)` lets one be; root, unless `Defaults` say otherwise.
+    default_is_other: bool,
+    /// Whether sudo asks for root's password (SUSE's `targetpw`): who knows that needs no sudo.
+    asks_for_roots_password: bool,
+    /// Whether rules name this machine by a name that DNS gives it.
+    long_names: bool,
 }
+
+type Aliases = HashMap<String, Vec<String>>;
 
 /// An account, as rules name it.
 pub(super) struct Subject<'a> {
@@ -31,82 +55,158 @@ pub(super) struct Subject<'a> {
     pub(super) groups: &'a [(&'a str, u32)],
 }
 
+/// What sudoers says of one account.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Granted<'a> {
+    /// The files whose rules let it act as root.
+    pub(super) files: Vec<&'a str>,
+    /// Whether a rule may do so, and nothing here can tell.
+    pub(super) unsure: bool,
+}
+
 /// How the files are reached.
 pub(super) trait Files {
     fn text(&self, path: &str) -> io::Result<String>;
     fn names(&self, folder: &str) -> io::Result<Vec<String>>;
 }
 
+/// The administrator's file; where there is none, SUSE's sudo reads the vendor's.
+const SUDOERS: &str = "/etc/sudoers";
+const VENDORS_SUDOERS: &str = "/usr/etc/sudoers";
+
 /// sudo's own limit on nested includes.
 const INCLUDES_MAX: usize = 128;
 
-/// Aliases may name aliases; a circle ends here.
+/// Aliases may name aliases; a circle ends here. Nobody nests deeper, and each level may name the next one often.
 const ALIAS_DEPTH_MAX: usize = 16;
 
+/// Comparisons for one account and one rule: 64 aliases of 64 names. Without it, aliases that name each other many times
+/// take for ever.
+const COMPARISONS_MAX: u32 = 4096;
+
 impl Sudoers {
-    /// Reads `/etc/sudoers` and what it includes. Files that could not be read are named in the second value; a machine
+    /// Reads sudoers and what it includes. Files that could not be read are named in the second value; a machine
     /// without the file has no sudo, and nothing to tell.
     pub(super) fn read(files: &dyn Files, hostname: Option<&str>) -> (Self, Vec<String>) {
         let mut texts = Vec::new();
         let mut problems = Vec::new();
-        gather(files, "/etc/sudoers", hostname, 0, &mut texts, &mut problems);
+        gather(files, SUDOERS, hostname, 0, &mut texts, &mut problems);
+        if texts.is_empty() && problems.is_empty() {
+            gather(files, VENDORS_SUDOERS, hostname, 0, &mut texts, &mut problems);
+        }
         let mut sudoers = Sudoers::default();
         let each = |(file, text): (String, String)| (file, logical_lines(&text));
         let files: Vec<(String, Vec<String>)> = texts.into_iter().map(each).collect();
-        // Aliases may be defined after their use, and in another file.
+        // Aliases and defaults may stand after their use, and in another file.
         for line in files.iter().flat_map(|(_, lines)| lines) {
-            sudoers.take_alias(line);
+            sudoers.take_definition(line);
         }
         for (file, lines) in &files {
             for line in lines {
-                sudoers.take_rule(file, line);
+                sudoers.take_rule(file, line, hostname);
             }
         }
         (sudoers, problems)
     }
 
-    /// The files whose rules let this account act as root.
-    pub(super) fn granting<'a>(&'a self, subject: &'a Subject<'a>) -> impl Iterator<Item = &'a str> {
-        let granted = move |grant: &&Grant| self.matches(&grant.users, subject, 0) == Some(true);
-        self.grants.iter().filter(granted).map(|grant| grant.file.as_str())
+    /// What the rules say of this account. The last rule that fits decides, as in sudo.
+    pub(super) fn granted<'a>(&'a self, subject: &Subject<'_>) -> Granted<'a> {
+        let mut granted = Granted::default();
+        for rule in &self.rules {
+            let fits = Matcher { aliases: &self.users, left: COMPARISONS_MAX }
+                .decide(&rule.users, &|item| of_account(item, subject));
+            match (rule.effect, fits.and(rule.here)) {
+                (_, Answer::No) => {}
+                (Effect::Grants, Answer::Yes) => granted.files.push(&rule.file),
+                (Effect::Grants, Answer::Unknown) => granted.unsure = true,
+                (Effect::Revokes, Answer::Yes) => granted = Granted::default(),
+                // It may be revoked or not: what was granted stays said.
+                (Effect::Revokes, Answer::Unknown) => {}
+            }
+        }
+        granted
     }
 
-    fn take_alias(&mut self, line: &str) {
+    fn take_definition(&mut self, line: &str) {
         match keyword(line) {
-            ("User_Alias", rest) => define(&mut self.user_aliases, rest),
-            ("Runas_Alias", rest) => define(&mut self.runas_aliases, rest),
+            ("User_Alias", rest) => define(&mut self.users, rest),
+            ("Runas_Alias", rest) => define(&mut self.runas, rest),
+            ("Host_Alias", rest) => define(&mut self.hosts, rest),
+            ("Defaults", rest) => {
+                for setting in split_outside(rest, ',') {
+                    let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+                    let (name, negated) = negation(name.trim());
+                    match name {
+                        "runas_default" => {
+                            self.default_is_other = !matches!(value.trim().trim_matches('"'), "root" | "#0");
+                        }
+                        "fqdn" => self.long_names = !negated,
+                        "targetpw" | "rootpw" | "runaspw" => self.asks_for_roots_password = !negated,
+                        _ => {}
+                    }
+                }
+            }
             _ => {}
         }
     }
 
     /// `users hosts = (runas) tags commands : hosts = ...`
-    fn take_rule(&mut self, file: &str, line: &str) {
+    fn take_rule(&mut self, file: &str, line: &str, hostname: Option<&str>) {
         let word = keyword(line).0;
-        let Some(equals) = find_outside(line, '=') else {
-            return;
-        };
-        if word.starts_with("Defaults") || word.ends_with("_Alias") {
-            return;
-        }
-        let (left, right) = (&line[..equals], &line[equals + 1..]);
-        let users = leading_list(left);
-        if users.is_empty() || !self.acts_as_root(right) {
+        let is_defaults = word == "Defaults"
+            || word.strip_prefix("Defaults").is_some_and(|rest| rest.starts_with(['@', ':', '!', '>']));
+        if is_defaults || word.ends_with("_Alias") {
             return;
         }
-        self.grants.push(Grant { file: file.to_owned(), users });
+        let Some(equals) = find_outside(line, '=') else { return };
+        let Some((users, mut hosts)) = users_and_hosts(&line[..equals]) else { return };
+        // A further `hosts =` begins again with its own list. `NOPASSWD:` also ends with a colon, and has no '='.
+        let mut commands = String::new();
+        let sections = split_outside(&line[equals + 1..], ':');
+        for (number, section) in sections.iter().enumerate() {
+            let begins = find_outside(section, '=').filter(|&at| number > 0 && !is_option(&section[..at]));
+            if let Some(at) =
+                begins.filter(|&at| !section[..at].trim_start_matches([' ', '\t', '!']).starts_with('/'))
+            {
+                self.push(file, &users, &hosts, &commands, hostname);
+                hosts = items(&section[..at]);
+                commands.clear();
+                commands.push_str(&section[at + 1..]);
+            } else {
+                if !commands.is_empty() {
+                    commands.push(':');
+                }
+                commands.push_str(section);
+            }
+        }
+        self.push(file, &users, &hosts, &commands, hostname);
     }
 
-    /// Whether any command of the list may be run as root.
-    fn acts_as_root(&self, right: &str) -> bool {
-        let mut as_root = true;
-        let mut granted = false;
-        for section in split_outside(right, ':') {
-            // A further `hosts =` begins again with its own list. `NOPASSWD:` also ends with a colon: no '=' in it.
-            let mut section = section.as_str();
-            if let Some(at) = find_outside(section, '=').filter(|&at| !is_option(&section[..at])) {
-                section = &section[at + 1..];
-                as_root = true;
-            }
+    fn push(
+        &mut self,
+        file: &str,
+        users: &[String],
+        hosts: &[String],
+        commands: &str,
+        hostname: Option<&str>,
+    ) {
+        let Some(effect) = self.effect(commands) else { return };
+        let here = Matcher { aliases: &self.hosts, left: COMPARISONS_MAX }
+            .decide(hosts, &|item| of_host(item, hostname, self.long_names));
+        let here = match here {
+            Answer::Yes => Some(true),
+            Answer::No => return,
+            Answer::Unknown => None,
+        };
+        self.rules.push(Rule { file: file.to_owned(), users: users.to_vec(), effect, here });
+    }
+
+    /// What a list of commands does: whether any may be run as root, or none any more.
+    fn effect(&self, commands: &str) -> Option<Effect> {
+        let mut as_root = !self.default_is_other;
+        let mut asks = self.asks_for_roots_password;
+        let mut effect = None;
+        for section in split_outside(commands, ':') {
             for command in split_outside(section, ',') {
                 let mut command = command.trim();
                 if let Some(rest) = command.strip_prefix('(') {
@@ -114,96 +214,167 @@ impl Sudoers {
                     as_root = self.names_root(runas.split(':').next().unwrap_or_default());
                     command = rest.trim();
                 }
-                let is_command = !command.is_empty() && !command.starts_with('!') && !TAGS.contains(&command);
-                granted |= as_root && is_command;
+                let word = command.trim_start_matches(['!', ' ', '\t']);
+                let negated = negation(command).1;
+                match word {
+                    "NOPASSWD" => asks = false,
+                    "PASSWD" => asks = self.asks_for_roots_password,
+                    _ => {}
+                }
+                // `list` lets one ask what one may do, and do nothing.
+                if !as_root || (asks && !negated) || word.is_empty() || TAGS.contains(&word) || word == "list"
+                {
+                    continue;
+                }
+                if !negated {
+                    effect = Some(Effect::Grants);
+                } else if word == "ALL" {
+                    effect = Some(Effect::Revokes);
+                }
             }
         }
-        granted
+        effect
     }
 
     /// Whether a list of users to run as lets in root. An empty one names the caller himself.
     fn names_root(&self, list: &str) -> bool {
-        fn any(sudoers: &Sudoers, list: &[String], depth: usize) -> bool {
-            let mut named = false;
-            for item in list {
-                let (item, negated) = negation(item);
-                let root = matches!(item, "ALL" | "root" | "#0" | "%root" | "%#0")
-                    || depth < ALIAS_DEPTH_MAX
-                        && sudoers.runas_aliases.get(item).is_some_and(|list| any(sudoers, list, depth + 1));
-                if root {
-                    named = !negated;
-                }
-            }
-            named
+        let is_root = |item: &str| match item {
+            "ALL" | "root" | "#0" | "%root" | "%#0" => Answer::Yes,
+            _ => Answer::No,
+        };
+        let answer = Matcher { aliases: &self.runas, left: COMPARISONS_MAX }.decide(&items(list), &is_root);
+        answer == Answer::Yes
+    }
+}
+
+/// Whether a list fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Yes,
+    No,
+    Unknown,
+}
+
+impl Answer {
+    fn and(self, here: Option<bool>) -> Answer {
+        match (self, here) {
+            (Answer::Yes, None) => Answer::Unknown,
+            (_, Some(false)) => Answer::No,
+            (answer, _) => answer,
         }
-        any(self, &items(list), 0)
+    }
+}
+
+struct Matcher<'a> {
+    aliases: &'a Aliases,
+    left: u32,
+}
+
+impl Matcher<'_> {
+    fn decide(&mut self, list: &[String], of_item: &dyn Fn(&str) -> Answer) -> Answer {
+        self.last(list, of_item, 0).unwrap_or(Answer::No)
     }
 
     /// The last item of a list that fits decides (sudoers(5)); `None`: none fits.
-    fn matches(&self, list: &[String], subject: &Subject<'_>, depth: usize) -> Option<bool> {
+    fn last(&mut self, list: &[String], of_item: &dyn Fn(&str) -> Answer, depth: usize) -> Option<Answer> {
         let mut decided = None;
         for item in list {
+            let Some(left) = self.left.checked_sub(1) else { return Some(Answer::Unknown) };
+            self.left = left;
             let (item, negated) = negation(item);
-            let fits = if item == "ALL" || item == subject.name {
-                Some(true)
-            } else if let Some(id) = item.strip_prefix("%#") {
-                let id = id.parse::<u32>().ok();
-                subject.groups.iter().any(|group| Some(group.1) == id).then_some(true)
-            } else if let Some(name) = item.strip_prefix('%') {
-                subject.groups.iter().any(|group| group.0 == name).then_some(true)
-            } else if let Some(id) = item.strip_prefix('#') {
-                (id.parse() == Ok(subject.user_id)).then_some(true)
-            } else if depth < ALIAS_DEPTH_MAX {
-                self.user_aliases.get(item).and_then(|list| self.matches(list, subject, depth + 1))
-            } else {
-                None
+            let alias = if depth < ALIAS_DEPTH_MAX { self.aliases.get(item) } else { None };
+            let fits = match alias {
+                Some(list) => self.last(list, of_item, depth + 1),
+                None => Some(of_item(item)).filter(|answer| *answer != Answer::No),
             };
-            decided = fits.map(|fits| fits != negated).or(decided);
+            decided = match (fits, negated) {
+                (None, _) => decided,
+                (Some(Answer::Yes), false) | (Some(Answer::No), true) => Some(Answer::Yes),
+                (Some(Answer::Yes), true) | (Some(Answer::No), false) => Some(Answer::No),
+                // It may turn what was decided so far; if it would say the same, nothing is unsure.
+                (Some(Answer::Unknown), _) => match (decided, negated) {
+                    (Some(Answer::Yes), false) => Some(Answer::Yes),
+                    (None | Some(Answer::No), true) => Some(Answer::No),
+                    _ => Some(Answer::Unknown),
+                },
+            };
         }
         decided
     }
 }
 
-fn keyword(line: &str) -> (&str, &str) {
-    line.split_once(char::is_whitespace).unwrap_or((line, ""))
+fn of_account(item: &str, subject: &Subject<'_>) -> Answer {
+    let yes = |fits: bool| if fits { Answer::Yes } else { Answer::No };
+    if item == "ALL" || item == subject.name {
+        Answer::Yes
+    } else if item.starts_with('+') || item.starts_with("%:") {
+        Answer::Unknown
+    } else if let Some(id) = item.strip_prefix("%#") {
+        let id = id.parse::<u32>().ok();
+        yes(subject.groups.iter().any(|group| Some(group.1) == id))
+    } else if let Some(name) = item.strip_prefix('%') {
+        yes(subject.groups.iter().any(|group| group.0 == name))
+    } else if let Some(id) = item.strip_prefix('#') {
+        yes(id.parse() == Ok(subject.user_id))
+    } else {
+        Answer::No
+    }
 }
 
-/// Tags that may stand before a command (sudoers(5), Tag_Spec).
-const TAGS: &[&str] = &[
-    "EXEC",
-    "NOEXEC",
-    "FOLLOW",
-    "NOFOLLOW",
-    "INTERCEPT",
-    "NOINTERCEPT",
-    "LOG_INPUT",
-    "NOLOG_INPUT",
-    "LOG_OUTPUT",
-    "NOLOG_OUTPUT",
-    "MAIL",
-    "NOMAIL",
-    "PASSWD",
-    "NOPASSWD",
-    "SETENV",
-    "NOSETENV",
-];
+/// Names of hosts are compared without their case, a short one with the machine's short name, `*` and `?` as in a shell.
+fn of_host(item: &str, hostname: Option<&str>, long_names: bool) -> Answer {
+    if item == "ALL" {
+        return Answer::Yes;
+    }
+    let is_address =
+        item.starts_with('+') || item.contains([':', '/']) || item.parse::<std::net::IpAddr>().is_ok();
+    let Some(hostname) = hostname.filter(|_| !is_address).filter(|name| !name.is_empty()) else {
+        return Answer::Unknown;
+    };
+    let (item, hostname) = (item.to_lowercase(), hostname.to_lowercase());
+    let short = hostname.split('.').next().unwrap_or_default();
+    let fits = if !item.contains('.') {
+        fits_pattern(item.as_bytes(), short.as_bytes())
+    } else if !long_names || hostname.contains('.') {
+        fits_pattern(item.as_bytes(), hostname.as_bytes())
+    } else {
+        return Answer::Unknown;
+    };
+    if fits { Answer::Yes } else { Answer::No }
+}
 
-/// Options that stand before a command and carry a '=' (sudoers(5), Option_Spec).
-fn is_option(text: &str) -> bool {
-    let name = text.rsplit([' ', '\t', ')', ',']).find(|word| !word.is_empty()).unwrap_or_default();
-    matches!(
-        name,
-        "CWD"
-            | "CHROOT"
-            | "TIMEOUT"
-            | "NOTBEFORE"
-            | "NOTAFTER"
-            | "ROLE"
-            | "TYPE"
-            | "PRIVS"
-            | "LIMITPRIVS"
-            | "APPARMOR_PROFILE"
-    )
+/// A pattern of `*` and `?`; sets in brackets fit nothing but themselves.
+fn fits_pattern(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut at, mut within) = (0, 0);
+    let mut star = None;
+    while within < text.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, within));
+                at += 1;
+            }
+            Some(&wanted) if wanted == b'?' || wanted == text[within] => {
+                at += 1;
+                within += 1;
+            }
+            _ => {
+                let Some((from, taken)) = star else { return false };
+                star = Some((from, taken + 1));
+                at = from + 1;
+                within = taken + 1;
+            }
+        }
+    }
+    pattern[at..].iter().all(|&rest| rest == b'*')
+}
+
+/// `NAME = a, b : OTHER = c`
+fn define(aliases: &mut Aliases, text: &str) {
+    for definition in split_outside(text, ':') {
+        if let Some((name, list)) = definition.split_once('=') {
+            aliases.insert(name.trim().to_owned(), items(list));
+        }
+    }
 }
 
 fn gather(
@@ -270,130 +441,4 @@ fn included(from: &str, target: &str, hostname: Option<&str>) -> String {
     }
     let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
     format!("{folder}/{target}")
-}
-
-/// Lines joined where they end in a backslash, without comments. `#` before a number is a user ID, not a comment.
-fn logical_lines(text: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for raw in text.lines() {
-        let raw = without_comment(raw);
-        if let Some(begun) = raw.strip_suffix('\\') {
-            line.push_str(begun);
-            line.push(' ');
-            continue;
-        }
-        line.push_str(raw);
-        let whole = std::mem::take(&mut line);
-        let whole = whole.trim();
-        if !whole.is_empty() && !whole.starts_with('@') {
-            lines.push(whole.to_owned());
-        }
-    }
-    // A file that ends in a backslash: sudo takes the line as it stands.
-    lines.extend(Some(line.trim().to_owned()).filter(|line| !line.is_empty() && !line.starts_with('@')));
-    lines
-}
-
-fn without_comment(line: &str) -> &str {
-    let bytes = line.as_bytes();
-    let mut quoted = false;
-    for (at, &byte) in bytes.iter().enumerate() {
-        let escaped = at > 0 && bytes[at - 1] == b'\\';
-        if byte == b'"' && !escaped {
-            quoted = !quoted;
-        }
-        let is_id = bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
-        if byte == b'#' && !quoted && !escaped && !is_id {
-            return &line[..at];
-        }
-    }
-    line
-}
-
-/// `NAME = a, b : OTHER = c`
-fn define(aliases: &mut HashMap<String, Vec<String>>, text: &str) {
-    for definition in split_outside(text, ':') {
-        if let Some((name, list)) = definition.split_once('=') {
-            aliases.insert(name.trim().to_owned(), items(list));
-        }
-    }
-}
-
-/// The list of users that a rule begins with. Its items are parted by commas; a word after a word begins the hosts.
-fn leading_list(text: &str) -> Vec<String> {
-    let mut list: Vec<String> = Vec::new();
-    let mut word = String::new();
-    let mut wants_item = true;
-    let mut quoted = false;
-    let mut characters = text.chars().peekable();
-    while let Some(c) = characters.next() {
-        match c {
-            '"' => quoted = !quoted,
-            '\\' => word.extend(characters.next()),
-            ',' if !quoted => {
-                if !word.is_empty() {
-                    list.push(std::mem::take(&mut word));
-                }
-                wants_item = true;
-            }
-            c if c.is_whitespace() && !quoted => {
-                if !word.is_empty() && word != "!" {
-                    list.push(std::mem::take(&mut word));
-                    wants_item = false;
-                }
-            }
-            c => {
-                if word.is_empty() && !wants_item {
-                    return list;
-                }
-                word.push(c);
-            }
-        }
-    }
-    // Without any word after the list there is no host: no rule that sudo would take.
-    Vec::new()
-}
-
-/// The items of a list, unquoted, blanks around them removed.
-fn items(list: &str) -> Vec<String> {
-    let each = split_outside(list, ',').into_iter();
-    each.map(|item| item.trim().replace(['"', '\\'], "")).filter(|item| !item.is_empty()).collect()
-}
-
-/// An item without its `!`s, and whether they negate it.
-fn negation(item: &str) -> (&str, bool) {
-    let rest = item.trim_start_matches(['!', ' ', '\t']);
-    let marks = item[..item.len() - rest.len()].matches('!').count();
-    (rest, marks % 2 == 1)
-}
-
-/// The first `wanted` that is neither quoted, escaped, nor in brackets.
-fn find_outside(text: &str, wanted: char) -> Option<usize> {
-    let mut quoted = false;
-    let mut escaped = false;
-    let mut brackets = 0_usize;
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => quoted = !quoted,
-            '(' if !quoted => brackets += 1,
-            ')' if !quoted => brackets = brackets.saturating_sub(1),
-            c if c == wanted && !quoted && brackets == 0 => return Some(at),
-            _ => {}
-        }
-    }
-    None
-}
-
-fn split_outside(text: &str, separator: char) -> Vec<String> {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some(at) = find_outside(rest, separator) {
-        parts.push(rest[..at].to_owned());
-        rest = &rest[at + separator.len_utf8()..];
-    }
-    parts.push(rest.to_owned());
-    parts
 }

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use daicho_proto::facts::{LoginState, PasswordState};
 use tempfile::TempDir;
 
 use super::logins::{Newest, records};
+use super::sudoers::Sudoers;
 use super::*;
 
 const NOW: &str = "2026-11-22T03:00:00Z";
@@ -253,59 +254,58 @@ impl sudoers::Files for Texts {
     }
 }
 
-fn sudoers(text: &str) -> Sudoers {
+/// What these rules say of bob: whether he may act as root, and whether that is unsure.
+fn of_bob(text: &str) -> (bool, bool) {
+    let groups = [("bob", 1000), ("ops team", 1100), ("wheel", 10)];
+    let subject = sudoers::Subject { name: "bob", user_id: 1000, groups: &groups };
     let files = HashMap::from([("/etc/sudoers".to_owned(), text.to_owned())]);
-    let (sudoers, problems) = Sudoers::read(&Texts(files), None);
+    let (sudoers, problems) = Sudoers::read(&Texts(files), Some("sv01"));
     assert!(problems.is_empty(), "{problems:?}");
-    sudoers
+    let granted = sudoers.granted(&subject);
+    (!granted.files.is_empty(), granted.unsure)
+}
+
+/// sudo's own answers; see `fixtures/sudoers/ask`.
+#[test]
+fn sudoers_grants_what_sudo_grants() {
+    let cases = include_str!("../../../../fixtures/sudoers/cases");
+    let mut checked = 0;
+    for case in cases.split("=== ").skip(1) {
+        let (answer, text) = case.split_once('\n').unwrap();
+        assert_eq!(of_bob(text), (answer == "granted", false), "{text}");
+        checked += 1;
+    }
+    assert!(checked > 90, "{checked} cases");
 }
 
 #[test]
-fn sudoers_grants_what_sudo_grants() {
-    let check = |text: &str, granted: bool| {
-        let groups = [("bob", 1000), ("ops team", 1100), ("wheel", 10)];
-        let subject = sudoers::Subject { name: "bob", user_id: 1000, groups: &groups };
-        assert_eq!(sudoers(text).granting(&subject).next().is_some(), granted, "{text}");
-    };
-    check("bob ALL=(ALL) ALL", true);
-    check("bob ALL=(ALL:ALL) NOPASSWD: ALL", true);
-    check("bob\tALL = ALL", true);
-    check("bob ALL=/usr/bin/systemctl restart nginx", true);
-    check("bob ALL=NOPASSWD:SETENV: /bin/a, /bin/b", true);
-    check("bob ALL=(postgres) NOPASSWD: /usr/bin/psql", false);
-    check("bob ALL=(postgres) /usr/bin/psql, (root) /usr/bin/id", true);
-    check("bob WEB=(www) /bin/a : DB=/bin/b", true);
-    check("bob ALL=(ALL, !root) ALL", false);
-    check("bob ALL=(:adm) /bin/cat", false);
-    check("bob ALL=CWD=/tmp TIMEOUT=5m /bin/ls", true);
-    check("bob ALL=!ALL", false);
-    check("alice, bob ALL=ALL", true);
-    check("alice,bob ALL=ALL", true);
-    check("alice bob=ALL", false);
-    check("#1000 ALL=ALL", true);
-    check("#1001 ALL=ALL", false);
-    check("%wheel ALL=ALL", true);
-    check("%#1100 ALL=ALL", true);
-    check("%ops\\ team ALL=ALL", true);
-    check("\"%ops team\" ALL=ALL", true);
-    check("%nobody ALL=ALL", false);
-    check("ALL ALL=ALL", true);
-    check("ALL, !bob ALL=ALL", false);
-    check("!bob, ALL ALL=ALL", true);
-    check("# bob ALL=ALL", false);
-    check("alice ALL=ALL # bob ALL=ALL", false);
-    check("alice, \\\n bob \\\nALL=ALL", true);
-    check("Defaults:bob !requiretty, secure_path=\"/bin\"", false);
-    check("User_Alias OPS = alice, bob : DB = carol\nOPS ALL=ALL", true);
-    check("OPS ALL=ALL\nUser_Alias OPS = NIGHT\nUser_Alias NIGHT = bob", true);
-    check("User_Alias OPS = ALL, !bob\nOPS ALL=ALL", false);
-    check("User_Alias OPS = bob\nALL, !OPS ALL=ALL", false);
-    check("User_Alias OPS = OPS\nOPS ALL=ALL", false);
-    check("Runas_Alias DB = postgres, mysql\nbob ALL=(DB) ALL", false);
-    check("Runas_Alias TOP = root\nbob ALL=(TOP) ALL", true);
-    check("Cmnd_Alias SHELLS = /bin/sh\nbob ALL=SHELLS", true);
-    check("bob", false);
-    check("", false);
+fn what_sudo_would_ask_others_is_unsure() {
+    let check =
+        |text: &str, granted: bool, unsure: bool| assert_eq!(of_bob(text), (granted, unsure), "{text}");
+    check("+ops ALL=ALL", false, true);
+    check("%:domain\\ admins ALL=ALL", false, true);
+    check("bob 192.0.2.7=ALL", false, true);
+    check("bob +servers=ALL", false, true);
+    check("bob 192.0.2.0/24, ALL=ALL", true, false);
+    check("alice +servers=ALL", false, false);
+    check("+ops, bob ALL=ALL", true, false);
+    check("bob, !+ops ALL=ALL", false, true);
+    check("alice, !+ops ALL=ALL", false, false);
+    check("+ops ALL=ALL\nbob ALL=ALL", true, true);
+    check("+ops ALL=ALL\nbob ALL=!ALL", false, false);
+    check("Defaults fqdn\nbob sv01.hospital.example=ALL", false, true);
+    // SUSE's own rule: whoever knows root's password is root without sudo.
+    check("Defaults targetpw\nALL ALL=(ALL) ALL", false, false);
+    check("Defaults targetpw\nALL ALL=(ALL) NOPASSWD: ALL", true, false);
+    check("Defaults targetpw\nbob ALL=(ALL) NOPASSWD: /bin/a, PASSWD: /bin/b", true, false);
+    // Aliases that name each other for ever, and 10^16 times.
+    check("User_Alias A = A\nA ALL=ALL", false, false);
+    let wide: String =
+        (0..16).map(|n| format!("User_Alias A{n} = {}x\n", format!("A{}, ", n + 1).repeat(10))).collect();
+    check(&format!("{wide}A0 ALL=ALL"), false, true);
+    check("bob", false, false);
+    check("bob ALL=() /bin/ls", false, false);
+    check("", false, false);
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn includes_are_followed_as_sudo_follows_them() {
     let files = files.map(|(path, text)| (path.to_owned(), text.to_owned())).into();
     let (sudoers, problems) = Sudoers::read(&Texts(files), Some("sv01.hospital.example"));
     let subject = sudoers::Subject { name: "bob", user_id: 1, groups: &[] };
-    let mut granting: Vec<&str> = sudoers.granting(&subject).collect();
+    let mut granting = sudoers.granted(&subject).files;
     granting.sort_unstable();
     granting.dedup();
     assert_eq!(granting, ["/etc/local", "/etc/sudoers.d/ops", "/etc/sv01.sudo"]);
@@ -348,12 +348,60 @@ fn no_bytes_make_a_parser_panic() {
         names::parse_shadow(&text);
         names::parse_group(&text);
         let subject = sudoers::Subject { name: "tanaka", user_id: 1000, groups: &[] };
-        let files = Texts(HashMap::from([("/etc/sudoers".to_owned(), text.into_owned())]));
-        Sudoers::read(&files, None).0.granting(&subject).count();
+        let files = Texts(HashMap::from([("/etc/sudoers".to_owned(), text.to_string())]));
+        Sudoers::read(&files, None).0.granted(&subject);
+        doas::grants(&text, &subject);
         let mut newest = Newest::of_accounts(["tanaka"].into_iter(), now());
         let _ = records::take_wtmp(&bytes[..], &mut newest);
         let _ = records::take_wtmp(flate2::read::GzDecoder::new(&bytes[..]), &mut newest);
     }
+}
+
+#[test]
+fn what_stands_beside_passwd_is_told() {
+    let folder = debian();
+    let root = folder.path();
+    write(root, "etc/gshadow", "docker:!:vendor:\nops:!:lost:\n");
+    write(root, "etc/doas.conf", "permit persist mail1\n");
+    write(
+        root,
+        "etc/polkit-1/rules.d/40-it.rules",
+        "polkit.addAdminRule(function() { return [\"unix-user:temp\"]; });\n",
+    );
+    write(root, "etc/login.defs", "UID_MIN 1002\n");
+    write(
+        root,
+        "etc/userdb/mori.user",
+        "{\"userName\":\"mori\",\"uid\":60010,\"locked\":true,\"memberOf\":[\"sudo\"]}",
+    );
+    write(root, "bin/bash", "");
+    let (accounts, problems) = looked(root);
+    assert_eq!(problems, ["1 lines of /etc/passwd are malformed and were left out"]);
+    assert_eq!(accounts["vendor"].privilege_sources, ["administrator of group docker"]);
+    assert_eq!(accounts["lost"].privileged, Some(false), "ops is no powerful group, whoever leads it");
+    assert_eq!(accounts["mail1"].privilege_sources, ["/etc/doas.conf"]);
+    assert_eq!(accounts["temp"].privilege_sources, ["/etc/polkit-1/rules.d/40-it.rules"]);
+    assert_eq!((accounts["suzuki"].system, accounts["vendor"].system), (Some(true), Some(false)));
+    assert_eq!(accounts["toor"].shares_id_with, ["root"]);
+    assert_eq!(accounts["tanaka"].shell.as_deref(), Some("/bin/bash"));
+    assert_eq!(accounts["tanaka"].interactive, Some(true));
+    assert_eq!(accounts["temp"].interactive, Some(false), "there is a /bin, and no /bin/sh in it");
+    let mori = &accounts["mori"];
+    assert_eq!(mori.privilege_sources, ["group sudo", "/etc/sudoers"]);
+    assert_eq!((mori.enabled, mori.id.as_deref(), mori.system), (Some(false), Some("60010"), Some(false)));
+}
+
+#[test]
+fn a_locked_account_is_opened_by_its_key_unless_sshd_works_without_pam() {
+    let folder = debian();
+    let root = folder.path();
+    write(root, "etc/ssh/sshd_config", "UsePAM yes\n");
+    assert_eq!(looked(root).0["vendor"].enabled, Some(true));
+    write(root, "etc/ssh/sshd_config", "Port 22\n");
+    assert_eq!(looked(root).0["vendor"].enabled, Some(false));
+    write(root, "etc/ssh/sshd_config.d/50-vendor.conf", "UsePAM yes\nAuthorizedKeysCommand /usr/bin/keys\n");
+    let (accounts, _) = looked(root);
+    assert_eq!((accounts["vendor"].enabled, accounts["suzuki"].enabled), (Some(true), None));
 }
 
 /// Holds on the machine that runs the tests, whatever it is.
