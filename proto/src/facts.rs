@@ -17,7 +17,7 @@ pub use antivirus::Antivirus;
 pub use gap::Gap;
 pub use host::{Host, RestartKind, RestartReason};
 pub use look::Look;
-pub use media::{Medium, MediumAction, MediumEvent, MediumKind, MediumSeen};
+pub use media::{Medium, MediumAction, MediumEvent, MediumKind, MediumSeen, SerialDoubt};
 pub use media_scan::{MediumScan, ScanState};
 pub use packages::Package;
 pub use services::{Service, ServiceManager, StartMode};

@@ -34,17 +34,25 @@ pub struct Linux {
     uses: Mutex<media::Uses>,
     /// The moment that is judged by; `None`: the clock's.
     now: Option<Timestamp>,
+    /// What the records remember of media, as it was read last.
+    media_records: media::Remembered,
 }
 
 impl Linux {
     /// This machine.
     pub fn here() -> Self {
-        Linux { root: root::Root::here(), top: PathBuf::from("/"), uses: Mutex::default(), now: None }
+        Linux {
+            root: root::Root::here(),
+            top: PathBuf::from("/"),
+            uses: Mutex::default(),
+            now: None,
+            media_records: media::Remembered::default(),
+        }
     }
 
     /// The files below `path`.
     pub fn at_root(path: &Path) -> std::io::Result<Self> {
-        Ok(Linux { root: root::Root::at(path)?, top: path.to_owned(), uses: Mutex::default(), now: None })
+        Ok(Linux { root: root::Root::at(path)?, top: path.to_owned(), ..Linux::here() })
     }
 
     /// As if it were `now`: what has expired, and which times lie ahead.
@@ -87,7 +95,7 @@ impl Platform for Linux {
     }
 
     fn media(&self) -> Look<Vec<Medium>> {
-        media::look(&self.root, self.now(), &self.uses)
+        media::look(&self.root, self.now(), &self.uses, &self.media_records)
     }
 
     fn watched_paths(&self) -> Vec<(PathBuf, Subject)> {

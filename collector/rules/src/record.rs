@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use daicho_proto::document::Document;
 use daicho_proto::endpoint::EndpointId;
 use daicho_proto::facts::{
-    Account, Antivirus, Fact, Gap, Host, Look, Medium, MediumAction, MediumScan, MediumSeen, Package,
-    Service, Software, Update, Updates,
+    Account, Antivirus, Fact, Gap, Host, Look, Medium, MediumAction, MediumKind, MediumScan, MediumSeen,
+    Package, SerialDoubt, Service, Software, Update, Updates,
 };
 use daicho_proto::observation::{Observation, ObservationId};
 use jiff::Timestamp;
@@ -120,6 +120,9 @@ pub struct Sighting {
     /// When each of its newest connections began, oldest first.
     #[serde(default)]
     pub connections: Vec<Timestamp>,
+    /// Those of them that only the system's records told.
+    #[serde(default)]
+    pub recorded: Vec<Timestamp>,
     /// How many connections were seen.
     pub uses: u64,
     /// What antivirus records say of its newest uses, oldest first: one for each first mount of a connection.
@@ -140,6 +143,13 @@ pub struct UseScan {
     pub observed_at: Timestamp,
     /// Whether the medium was taken away since.
     pub ended: bool,
+}
+
+impl Sighting {
+    /// Whether the connection that began then is known from the system's records only: nobody saw it live.
+    pub fn is_from_records(&self, connected_at: Timestamp) -> bool {
+        self.recorded.contains(&connected_at) || self.found_afterwards && connected_at == self.attached_at
+    }
 }
 
 impl EndpointRecord {
@@ -239,22 +249,31 @@ impl EndpointRecord {
         observation: Option<ObservationId>,
     ) {
         let from_record = medium.seen == MediumSeen::Record;
-        let told = if from_record { medium.last_seen.or(medium.first_seen) } else { medium.first_seen };
+        let told = if from_record {
+            medium.connected_at.or(medium.last_seen).or(medium.first_seen)
+        } else {
+            medium.first_seen
+        };
         let attached_at = told.unwrap_or(observed_at);
-        let last_at = if from_record { attached_at } else { observed_at };
+        let last_at = if from_record { medium.last_seen.unwrap_or(attached_at) } else { observed_at };
         let known = self.sightings.iter_mut().find(|sighting| same_medium(&sighting.medium, medium));
         let Some(sighting) = known else {
+            // Once two were seen to have it, a serial number names no third one either.
+            let is_shared =
+                medium.serial.is_some() && self.sightings.iter().any(|it| shares_serial(&it.medium, medium));
+            let shared = is_shared.then_some(SerialDoubt::Shared);
             self.make_room();
             let first_at = medium.first_seen.unwrap_or(attached_at).min(attached_at);
             let mut connections = vec![first_at, attached_at];
             connections.dedup();
             self.sightings.push(Sighting {
-                medium: medium.clone(),
+                medium: Medium { serial_doubt: medium.serial_doubt.or(shared), ..medium.clone() },
                 first_at,
                 attached_at,
                 last_at,
                 present,
                 found_afterwards: from_record,
+                recorded: if from_record { connections.clone() } else { Vec::new() },
                 uses: connections.len() as u64,
                 connections,
                 scans: medium
@@ -283,7 +302,11 @@ impl EndpointRecord {
             sighting.connections.push(attached_at);
             sighting.connections.sort_unstable();
             let excess = sighting.connections.len().saturating_sub(CONNECTIONS_MAX);
-            sighting.connections.drain(..excess);
+            let forgotten: Vec<Timestamp> = sighting.connections.drain(..excess).collect();
+            sighting.recorded.retain(|at| !forgotten.contains(at));
+            if from_record {
+                sighting.recorded.push(attached_at);
+            }
             sighting.first_at = sighting.first_at.min(attached_at);
             if attached_at > sighting.attached_at {
                 sighting.attached_at = attached_at;
@@ -294,8 +317,19 @@ impl EndpointRecord {
         if last_at >= sighting.last_at {
             sighting.last_at = last_at;
             let remembered = std::mem::replace(&mut sighting.medium, medium.clone());
-            sighting.medium.filesystem_uuid = medium.filesystem_uuid.clone().or(remembered.filesystem_uuid);
-            sighting.medium.label = medium.label.clone().or(remembered.label);
+            let kept = &mut sighting.medium;
+            kept.filesystem_uuid = kept.filesystem_uuid.take().or(remembered.filesystem_uuid);
+            kept.label = kept.label.take().or(remembered.label);
+            kept.release = kept.release.take().or(remembered.release);
+            // Records do not always tell what a thing is.
+            if from_record && kept.kind == MediumKind::Other {
+                kept.kind = remembered.kind;
+            }
+            kept.serial_doubt = kept.serial_doubt.or(remembered.serial_doubt);
+        }
+        // Once two were seen to have it, the serial number names neither, also when one of them is gone.
+        if medium.serial_doubt == Some(SerialDoubt::Shared) {
+            sighting.medium.serial_doubt = medium.serial_doubt;
         }
         // What the records remember says nothing about whether it is plugged in now.
         if !from_record {
@@ -337,12 +371,34 @@ impl Sighting {
     }
 }
 
-/// The same stick, as far as can be told: its serial, or where it has none its filesystem.
+/// The same stick, as far as can be told: its serial, or where that names nothing its filesystem and release.
 fn same_medium(a: &Medium, b: &Medium) -> bool {
-    let same_model = a.vendor_id == b.vendor_id && a.product_id == b.product_id && a.kind == b.kind;
-    let same_filesystem =
-        a.filesystem_uuid.is_none() || b.filesystem_uuid.is_none() || a.filesystem_uuid == b.filesystem_uuid;
-    same_model && a.serial == b.serial && (a.serial.is_some() || same_filesystem)
+    fn agree<T: PartialEq>(a: &Option<T>, b: &Option<T>) -> bool {
+        a.is_none() || b.is_none() || a == b
+    }
+    let unread = |medium: &Medium| medium.serial_doubt == Some(SerialDoubt::Unread);
+    a.vendor_id == b.vendor_id
+        && a.product_id == b.product_id
+        && a.serial == b.serial
+        && unread(a) == unread(b)
+        && same_kind(a, b)
+        && (a.is_distinguishable()
+            || agree(&a.filesystem_uuid, &b.filesystem_uuid) && agree(&a.release, &b.release))
+}
+
+/// Whether one is known to share its serial number, and the other one has it.
+fn shares_serial(known: &Medium, medium: &Medium) -> bool {
+    known.serial_doubt == Some(SerialDoubt::Shared)
+        && known.vendor_id == medium.vendor_id
+        && known.product_id == medium.product_id
+        && known.serial == medium.serial
+}
+
+/// A drive is storage by its class, and optical once its disk is there; records do not always tell.
+fn same_kind(a: &Medium, b: &Medium) -> bool {
+    let drive = |kind| matches!(kind, MediumKind::Storage | MediumKind::Optical);
+    let vague = |medium: &Medium| medium.seen == MediumSeen::Record && medium.kind == MediumKind::Other;
+    a.kind == b.kind || drive(a.kind) && drive(b.kind) || vague(a) || vague(b)
 }
 
 #[cfg(test)]

@@ -192,9 +192,9 @@ fn add(
             });
         }
         _ => {
-            // `0781:5581:AA01`: vendor, product, serial.
+            // `0781:5581:AA01`: vendor, product, serial; `-` stands for what is not known.
             let mut parts = subject.splitn(3, ':');
-            let mut part = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
+            let mut part = || parts.next().filter(|part| !matches!(*part, "" | "-")).map(str::to_owned);
             let (vendor_id, product_id, serial) = (part(), part(), part());
             let sighting = record.sightings.iter().find(|sighting| {
                 sighting.medium.vendor_id == vendor_id

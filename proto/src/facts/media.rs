@@ -34,17 +34,102 @@ pub struct Medium {
     pub first_seen: Option<Timestamp>,
     /// When it was last seen.
     pub last_seen: Option<Timestamp>,
+    /// The device's own release (bcdDevice, USB 2.0, 9.6.1), four hexadecimal digits.
+    pub release: Option<String>,
+    /// Of a record: when this connection began, where the record is of one connection.
+    pub connected_at: Option<Timestamp>,
+    /// Why the serial number, or its absence, does not name this one stick.
+    pub serial_doubt: Option<SerialDoubt>,
     /// What antivirus records say of this use of it; `None`: nobody looked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scan: Option<MediumScan>,
 }
 
+/// What keeps a serial number from naming one stick, beside its being missing or a placeholder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SerialDoubt {
+    /// It was gone before its serial number was read: it may have one.
+    Unread,
+    /// Another one with the same vendor, product and serial number was plugged in at the same time.
+    Shared,
+}
+
 impl Medium {
+    /// Whether its serial number names this one stick: it has one that was read, that is no placeholder, and that no
+    /// other one was seen to have.
+    pub fn is_distinguishable(&self) -> bool {
+        self.serial_doubt.is_none() && self.serial.as_deref().is_some_and(|serial| !is_placeholder(serial))
+    }
+
     /// What a person would call it: `0781:5581:AA01`; `-` stands for what is unknown.
     pub fn subject(&self) -> String {
         let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "-".to_owned());
         format!("{}:{}:{}", part(&self.vendor_id), part(&self.product_id), part(&self.serial))
     }
+}
+
+/// Serial numbers that a maker gave to all of a kind: Alcor's and Realtek's card readers, as many machines show them.
+const SHARED_SERIALS: &[&str] = &[
+    "058F63626376",
+    "058F63626420",
+    "058F63626476",
+    "058F63666433",
+    "058F63666438",
+    "058F63666485",
+    "20060413092100000",
+    "20071114173400000",
+    "20090516388200000",
+    "20100201396000000",
+    "201006010301",
+];
+
+/// What stands where a maker left the field as it was.
+const EMPTY_WORDS: &[&str] = &[
+    "NONE",
+    "NULL",
+    "NA",
+    "SN",
+    "SERIAL",
+    "SERIALNUMBER",
+    "UNKNOWN",
+    "DEFAULTSTRING",
+    "TOBEFILLEDBYOEM",
+    "INVALID",
+];
+
+/// A run of counted digits that is no accident: `123456`.
+const COUNTED_DIGITS_MIN: usize = 6;
+
+/// As many equal digits are no accident: `AAAA`.
+const EQUAL_DIGITS_MIN: usize = 4;
+
+/// Whether a serial number is one that names nothing: all digits the same, digits counted up, a word for nothing, or one
+/// that is known to be on many devices. The standard for sticks asks for twelve digits that are unique (Mass Storage
+/// Bulk-Only Transport 1.0, 4.1.1); a short one is no placeholder for that.
+pub fn is_placeholder(serial: &str) -> bool {
+    let digits = serial.bytes().filter(u8::is_ascii_alphanumeric);
+    let digits: Vec<u8> = digits.map(|digit| digit.to_ascii_uppercase()).collect();
+    let Some(first) = digits.first() else {
+        // Signs of other alphabets name something.
+        return serial.is_ascii();
+    };
+    let equal = digits.iter().all(|digit| digit == first);
+    let follows = |cycle: &[u8]| {
+        let place = |digit: u8| cycle.iter().position(|other| *other == digit);
+        digits.windows(2).all(|pair| match (place(pair[0]), place(pair[1])) {
+            (Some(a), Some(b)) => (a + 1) % cycle.len() == b,
+            _ => false,
+        })
+    };
+    let counted =
+        digits.len() >= COUNTED_DIGITS_MIN && (follows(b"0123456789") || follows(b"0123456789ABCDEF"));
+    let listed = |list: &[&str]| list.iter().any(|known| known.as_bytes() == digits);
+    serial.is_ascii()
+        && (equal && (digits.len() >= EQUAL_DIGITS_MIN || matches!(first, b'0' | b'F'))
+            || counted
+            || listed(EMPTY_WORDS)
+            || listed(SHARED_SERIALS))
 }
 
 /// What a medium is.
@@ -127,6 +212,13 @@ impl From<wire::Medium> for Medium {
             seen: if wire.seen == "record" { MediumSeen::Record } else { MediumSeen::Present },
             first_seen: wire.first_seen_us.map(time::from_wire),
             last_seen: wire.last_seen_us.map(time::from_wire),
+            release: wire.release,
+            connected_at: wire.connected_at_us.map(time::from_wire),
+            serial_doubt: match wire.serial_doubt.as_str() {
+                "unread" => Some(SerialDoubt::Unread),
+                "shared" => Some(SerialDoubt::Shared),
+                _ => None,
+            },
             scan: wire.scan.map(MediumScan::from),
         }
     }
@@ -150,6 +242,13 @@ impl From<Medium> for wire::Medium {
             },
             first_seen_us: medium.first_seen.map(time::to_wire),
             last_seen_us: medium.last_seen.map(time::to_wire),
+            release: medium.release,
+            connected_at_us: medium.connected_at.map(time::to_wire),
+            serial_doubt: match medium.serial_doubt {
+                None => String::new(),
+                Some(SerialDoubt::Unread) => "unread".to_owned(),
+                Some(SerialDoubt::Shared) => "shared".to_owned(),
+            },
             scan: medium.scan.map(wire::MediumScan::from),
         }
     }
@@ -185,5 +284,60 @@ impl From<MediumEvent> for wire::MediumEvent {
             MediumAction::Unmounted => wire::MediumAction::Unmounted,
         };
         wire::MediumEvent { action: action.into(), medium: Some(event.medium.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_number_that_names_nothing_is_known_as_such() {
+        for nothing in [
+            "0",
+            "000000000000",
+            "FFFFFFFF",
+            "0123456789ABCDEF",
+            "0123456789abcdef",
+            "123456789012",
+            "1234567890",
+            "ABCDEF0123456789",
+            "None",
+            "Default string",
+            "To be filled by O.E.M.",
+            "----",
+            "058F63666485",
+        ] {
+            assert!(is_placeholder(nothing), "{nothing}");
+        }
+        for own in ["AA01", "1", "4C530001120523107384", "12345", "AAB", "07A80207B1289E36", "外科1"] {
+            assert!(!is_placeholder(own), "{own}");
+        }
+    }
+
+    #[test]
+    fn only_a_serial_number_of_its_own_makes_a_stick_distinguishable() {
+        let stick = |serial: Option<&str>, serial_doubt| Medium {
+            serial: serial.map(str::to_owned),
+            serial_doubt,
+            ..Medium::default()
+        };
+        assert!(stick(Some("AA01"), None).is_distinguishable());
+        assert!(!stick(Some("AA01"), Some(SerialDoubt::Shared)).is_distinguishable());
+        assert!(!stick(Some("00000000"), None).is_distinguishable());
+        assert!(!stick(None, None).is_distinguishable());
+    }
+
+    #[test]
+    fn the_wire_brings_back_what_it_was_given() {
+        for serial_doubt in [None, Some(SerialDoubt::Unread), Some(SerialDoubt::Shared)] {
+            let medium = Medium {
+                release: Some("0100".to_owned()),
+                connected_at: Some(Timestamp::UNIX_EPOCH),
+                serial_doubt,
+                ..Medium::default()
+            };
+            assert_eq!(Medium::from(wire::Medium::from(medium.clone())), medium);
+        }
     }
 }

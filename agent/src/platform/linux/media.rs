@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use daicho_proto::facts::{Look, Medium, MediumEvent};
+use daicho_proto::facts::{Look, Medium, MediumEvent, MediumKind};
 use jiff::Timestamp;
 use sysinfo::System;
 
@@ -12,8 +12,11 @@ use super::root::Root;
 
 mod blocks;
 mod follower;
+mod kernel_log;
 mod kind;
+mod log_lines;
 mod mounts;
+mod records;
 mod sysfs;
 mod tracker;
 mod udev;
@@ -23,6 +26,7 @@ mod uses;
 #[cfg(test)]
 mod tests;
 
+pub(super) use records::Remembered;
 pub(super) use uses::Uses;
 
 /// What lies on a disk is known a moment after the disk is: udev reads it, and these links tell that it has. The
@@ -49,8 +53,8 @@ enum Slot {
     Unknown,
     /// Its disks are there and hold nothing.
     Empty,
-    /// This card or disc.
-    Filled(String),
+    /// These cards or discs: a reader may have several slots.
+    Filled(BTreeSet<String>),
 }
 
 /// All that is plugged in at one moment.
@@ -58,17 +62,47 @@ enum Slot {
 struct Snapshot {
     connected: Vec<Connected>,
     /// Every USB device, also those that are no media.
-    usb_paths: BTreeSet<String>,
+    usb: Vec<UsbDevice>,
 }
 
-/// Looks at what is plugged in. A root without a tree of devices (a disk's image) cannot tell.
-pub(super) fn look(root: &Root, now: Timestamp, uses: &Mutex<Uses>) -> Look<Vec<Medium>> {
+/// A USB device of whatever kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct UsbDevice {
+    /// Below /sys.
+    path: String,
+    /// Bus and ports: `1-2.4`.
+    name: String,
+    /// The number that the kernel gave it this time.
+    number: Option<u32>,
+    vendor_id: Option<String>,
+    product_id: Option<String>,
+    /// `None`: no medium.
+    kind: Option<MediumKind>,
+}
+
+/// Looks at what is plugged in, and at what the records remember. A root without a tree of devices (a disk's image) has
+/// the records only.
+pub(super) fn look(
+    root: &Root,
+    now: Timestamp,
+    uses: &Mutex<Uses>,
+    remembered: &Remembered,
+) -> Look<Vec<Medium>> {
+    let records = remembered.records(root, now);
+    let mut problems = records.problems.clone();
     if !root.exists("/sys/bus") && !root.exists("/sys/class") {
-        return if root.is_live() {
-            Look::Unreadable { problems: vec!["/sys is not mounted, so media cannot be seen".to_owned()] }
+        if !root.is_live() && !records.are_kept && problems.is_empty() {
+            return Look::Unsupported;
+        }
+        problems.push(if root.is_live() {
+            "/sys is not mounted, so what is plugged in cannot be seen".to_owned()
         } else {
-            Look::Unsupported
-        };
+            "these files have no /sys, so what is plugged in cannot be told".to_owned()
+        });
+        if !records.are_kept {
+            return Look::Unreadable { problems };
+        }
+        return Look::Seen { value: records::media(&records.connections, &Snapshot::default()), problems };
     }
     let boot_time = if root.is_live() { boot_time() } else { None };
     match sysfs::snapshot(root, boot_time) {
@@ -76,16 +110,18 @@ pub(super) fn look(root: &Root, now: Timestamp, uses: &Mutex<Uses>) -> Look<Vec<
             if root.is_live() {
                 tell_scans(root, now, uses, &mut snapshot);
             }
+            let recorded = records::media(&records.connections, &snapshot);
             // An empty reader that is built in is no medium.
             let media = snapshot
                 .connected
                 .into_iter()
                 .filter(|it| !it.is_fixed || matches!(it.slot, Slot::Filled(_)));
             let media = media.map(|it| Medium { last_seen: Some(now), ..it.medium });
-            Look::complete(media.collect())
+            Look::Seen { value: media.chain(recorded).collect(), problems }
         }
         Err(error) => {
-            Look::Unreadable { problems: vec![format!("the devices of /sys could not be read: {error}")] }
+            problems.push(format!("the devices of /sys could not be read: {error}"));
+            Look::Unreadable { problems }
         }
     }
 }

@@ -118,6 +118,79 @@ fn connections_have_a_limit_and_what_was_forgotten_is_no_new_use() {
 }
 
 #[test]
+fn what_the_records_tell_again_of_a_connection_that_was_seen_live_is_no_new_use() {
+    let mut record = EndpointRecord::default();
+    let live = || Medium { kind: MediumKind::Storage, ..stick(Some("2026-11-22T00:00:01Z")) };
+    event(&mut record, MediumAction::Arrived, live(), "2026-11-22T00:00:01.2Z");
+    event(&mut record, MediumAction::Left, live(), "2026-11-22T01:00:00Z");
+    let recorded = |from: &str, until: &str| Medium {
+        seen: MediumSeen::Record,
+        kind: MediumKind::Other,
+        first_seen: Some(at(from)),
+        connected_at: Some(at(from)),
+        last_seen: Some(at(until)),
+        ..stick(None)
+    };
+    inventory(
+        &mut record,
+        vec![recorded("2026-11-22T00:00:00Z", "2026-11-22T01:00:00Z")],
+        "2026-11-22T06:00:00Z",
+    );
+    assert_eq!((record.sightings.len(), record.sightings[0].uses), (1, 1));
+    assert_eq!(
+        record.sightings[0].medium.kind,
+        MediumKind::Storage,
+        "the record does not tell, and it was seen"
+    );
+    inventory(
+        &mut record,
+        vec![recorded("2026-11-21T00:00:00Z", "2026-11-21T01:00:00Z")],
+        "2026-11-22T07:00:00Z",
+    );
+    let sighting = &record.sightings[0];
+    assert_eq!((sighting.uses, sighting.found_afterwards), (2, false), "the newest use was seen live");
+    assert_eq!(sighting.recorded, [at("2026-11-21T00:00:00Z")]);
+    assert!(sighting.is_from_records(at("2026-11-21T00:00:00Z")));
+    assert!(!sighting.is_from_records(at("2026-11-22T00:00:01Z")));
+}
+
+#[test]
+fn two_sticks_with_no_serial_are_two_where_their_filesystems_differ() {
+    let mut record = EndpointRecord::default();
+    let nameless = |uuid: &str| Medium {
+        serial: Some("000000000000".to_owned()),
+        filesystem_uuid: Some(uuid.to_owned()),
+        ..stick(Some("2026-11-22T00:00:00Z"))
+    };
+    inventory(&mut record, vec![nameless("1111-AAAA"), nameless("2222-BBBB")], "2026-11-22T00:00:01Z");
+    assert_eq!(record.sightings.len(), 2);
+}
+
+#[test]
+fn a_serial_number_that_two_had_names_none_of_them_again() {
+    let mut record = EndpointRecord::default();
+    let twin = |uuid: &str, serial_doubt| Medium {
+        filesystem_uuid: Some(uuid.to_owned()),
+        serial_doubt,
+        ..stick(Some("2026-11-22T00:00:00Z"))
+    };
+    let shared = Some(SerialDoubt::Shared);
+    inventory(&mut record, vec![twin("1111", shared), twin("2222", shared)], "2026-11-22T00:00:01Z");
+    inventory(&mut record, vec![twin("1111", None), twin("3333", None)], "2026-11-23T00:00:00Z");
+    assert_eq!(record.sightings.len(), 3);
+    assert!(record.sightings.iter().all(|sighting| sighting.medium.serial_doubt == shared));
+}
+
+#[test]
+fn a_drive_that_turns_out_to_be_optical_is_no_second_one() {
+    let mut record = EndpointRecord::default();
+    let drive = |kind| Medium { kind, serial: None, ..stick(Some("2026-11-22T00:00:00Z")) };
+    event(&mut record, MediumAction::Arrived, drive(MediumKind::Storage), "2026-11-22T00:00:00Z");
+    inventory(&mut record, vec![drive(MediumKind::Optical)], "2026-11-22T00:00:03Z");
+    assert_eq!((record.sightings.len(), record.sightings[0].medium.kind), (1, MediumKind::Optical));
+}
+
+#[test]
 fn a_newer_offer_does_not_start_the_grace_again_and_an_installed_update_ends_it() {
     let mut record = EndpointRecord::default();
     let mut see = |installed: &str, available: &str, observed_at: &str, complete: bool| {

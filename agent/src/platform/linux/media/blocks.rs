@@ -37,6 +37,8 @@ pub(super) struct Block {
     holders: Vec<String>,
     /// The name below /dev/mapper.
     mapped_as: Option<String>,
+    /// Of a loop device: the file that it shows as a disk.
+    backing_file: Option<String>,
 }
 
 impl Block {
@@ -97,9 +99,26 @@ impl Blocks {
         parts
     }
 
-    /// Where anything of these disks is mounted.
+    /// Where anything of these disks is mounted, also a file of theirs that is mounted as a disk. Only mounts that this
+    /// process sees: what another mount namespace (a container) mounts for itself alone is not told.
     pub(super) fn mounts(&self, disks: &[&Block]) -> Vec<String> {
-        let parts = self.with_parts(disks);
+        let mut points = self.points_of(&self.with_parts(disks));
+        // A machine that runs from the stick has all its loop devices there: that tells nothing of use.
+        let inside = |file: &str| {
+            let below =
+                |point: &String| file.strip_prefix(point.as_str()).is_some_and(|rest| rest.starts_with('/'));
+            points.iter().any(below)
+        };
+        let shows_a_file = |block: &&Block| block.backing_file.as_deref().is_some_and(inside);
+        let loops: Vec<&Block> = self.all.iter().filter(shows_a_file).collect();
+        if !loops.is_empty() {
+            let more = self.points_of(&self.with_parts(&loops));
+            points.extend(more);
+        }
+        points.into_iter().collect()
+    }
+
+    fn points_of(&self, parts: &[&Block]) -> BTreeSet<String> {
         let of_part = |mount: &&Mount| {
             parts.iter().any(|part| {
                 let mapped = part.mapped_as.as_ref().map(|name| format!("/dev/mapper/{name}"));
@@ -108,9 +127,7 @@ impl Blocks {
                     || mapped.is_some_and(|mapped| mapped == mount.source)
             })
         };
-        let points: BTreeSet<String> =
-            self.mounts.iter().filter(of_part).map(|mount| mount.point.clone()).collect();
-        points.into_iter().collect()
+        self.mounts.iter().filter(of_part).map(|mount| mount.point.clone()).collect()
     }
 
     /// UUID and label of the first filesystem; of an encryption that nobody opened, its own.
@@ -154,8 +171,9 @@ impl Blocks {
         };
         let (filesystem_uuid, label) = self.filesystem(root, &[disk]);
         let born = root.metadata(&format!("/dev/{}", disk.name)).ok().and_then(|node| node.created().ok());
-        // The node of a drive is older than the disc in it.
-        let first_seen = born.filter(|_| !disk.is_optical).and_then(|born| Timestamp::try_from(born).ok());
+        // The node of a drive is older than the disc or card in it.
+        let changes = disk.is_optical || attribute(root, &folder, "removable").as_deref() == Some("1");
+        let first_seen = born.filter(|_| !changes).and_then(|born| Timestamp::try_from(born).ok());
         let filling = disk.filling();
         let medium = Medium {
             serial: attribute(root, &device, "serial"),
@@ -174,7 +192,7 @@ impl Blocks {
             key,
             path: disk.path.clone(),
             is_fixed: false,
-            slot: filling.map_or(Slot::Unknown, Slot::Filled),
+            slot: filling.map_or(Slot::Unknown, |filling| Slot::Filled(BTreeSet::from([filling]))),
             medium,
         })
     }
@@ -192,6 +210,7 @@ fn read_block(root: &Root, name: &str) -> Option<Block> {
         sequence: attribute(root, &folder, "diskseq"),
         holders: root.list(&format!("{folder}/holders")).unwrap_or_default(),
         mapped_as: attribute(root, &folder, "dm/name"),
+        backing_file: attribute(root, &folder, "loop/backing_file"),
         name: name.to_owned(),
         path,
     })

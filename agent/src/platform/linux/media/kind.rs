@@ -35,60 +35,96 @@ pub(super) struct Traits {
 }
 
 const HUB: u8 = 0x09;
-const STILL_IMAGE: u8 = 0x06;
-const MASS_STORAGE: u8 = 0x08;
 const VENDOR: u8 = 0xff;
 
-/// Subclass of CD drives that are not told apart by their SCSI type yet (Mass Storage Class overview, MMC-2).
-const MASS_STORAGE_OPTICAL: u8 = 0x02;
+/// What one interface is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says {
+    Storage,
+    /// A drive for discs, before its SCSI type is known.
+    Drive,
+    Phone,
+    Network,
+    /// The maker's own class: name, endpoints and what lies below may tell.
+    Vendor,
+    /// Carries no files.
+    Quiet,
+}
 
-/// What the device is, if it could carry files in or out. `None`: a keyboard, mouse, hub, sound, camera for pictures of a
-/// room, printer, card terminal, Bluetooth or fingerprint reader. `Other`: it does not say what it is.
+/// The table of what each class is (class, subclass, protocol), and why.
+fn says(class: (u8, u8, u8)) -> Says {
+    match class {
+        // Mass storage: Bulk-Only (protocol 50), UAS (62), CBI of floppy drives (00 and 01), in any of its command sets
+        // (SCSI 06, UFI 04, SFF-8070i 05); 02 is the set of discs (MMC-2). Card readers are storage with one disk a slot.
+        (0x08, 0x02, _) => Says::Drive,
+        (0x08, _, _) => Says::Storage,
+        // Still image: PTP, and MTP that follows it. Cameras hand their card out as phones do.
+        (0x06, 0x01, _) => Says::Phone,
+        // Android's debug bridge and boot loader copy files in and out; so does Apple's multiplexer. A phone that offers
+        // no more than these is one all the same. The accessory protocol (ff/ff/00, two endpoints) moves none.
+        (VENDOR, 0x42, 0x01 | 0x03) | (VENDOR, 0xfe, 0x02) => Says::Phone,
+        // OBEX (CDC WMC 1.1) sends objects: older phones' way to copy files.
+        (0x02, 0x0b, _) => Says::Phone,
+        // Network: CDC's ECM, EEM, NCM and MBIM (a modem that carries packets), and RNDIS in its three spellings: what
+        // adapters are, and what phones are that share their connection (tethering).
+        (0x02, 0x06 | 0x0c | 0x0d | 0x0e, _)
+        | (0x02, 0x02, 0xff)
+        | (0xe0, 0x01, 0x03)
+        | (0xef, 0x04, 0x01) => Says::Network,
+        // Wireless cards, most modems and many adapters have a class of their maker's.
+        (VENDOR, _, _) => Says::Vendor,
+        // The rest carries no files, and is none of Article 11's devices:
+        // 01 sound; 03 keyboards, mice, barcode readers, UPSs; 07 printers and scanners; 09 hubs; 0b smart cards;
+        // 0d content security; 0e cameras for pictures of a room; 0f health devices; 10 audio and video; 11 and 12 ports
+        // of type C; 02 and 0a serial lines: an abstract control model (02/02) claims a telephone's commands by habit
+        // (analysers, microcontrollers); a modem that carries packets says so as above or has a network interface;
+        // e0 Bluetooth: it is in most notebooks, and what it talks to is not to be seen here; ef and fe: composite devices'
+        // glue, firmware updates, infrared bridges, measuring devices; dc diagnosis.
+        _ => Says::Quiet,
+    }
+}
+
+/// What the device is, if it could carry files in or out; of a composite device what weighs most: disks, files of a
+/// phone, a network. `None`: nothing of it does. `Other`: it does not say what it is.
 pub(super) fn kind_of(device: &Traits) -> Option<MediumKind> {
     if device.device_class == HUB {
         return None;
     }
-    let any = |is: fn(&Interface) -> bool| device.interfaces.iter().any(is);
     if device.disks.iter().any(|disk| !disk.is_optical) {
         return Some(MediumKind::Storage);
     }
     if !device.disks.is_empty() {
         return Some(MediumKind::Optical);
     }
-    if any(|interface| interface.class.0 == MASS_STORAGE) {
-        let optical = device.interfaces.iter().filter(|interface| interface.class.0 == MASS_STORAGE);
-        let optical = optical.into_iter().all(|interface| interface.class.1 == MASS_STORAGE_OPTICAL);
-        return Some(if optical { MediumKind::Optical } else { MediumKind::Storage });
+    let said: Vec<Says> = device.interfaces.iter().map(of_interface).collect();
+    if said.contains(&Says::Storage) {
+        return Some(MediumKind::Storage);
     }
-    if device.known_player || any(is_phone) {
+    if said.contains(&Says::Drive) {
+        return Some(MediumKind::Optical);
+    }
+    if device.known_player || said.contains(&Says::Phone) {
         return Some(MediumKind::Phone);
     }
-    if any(is_network) {
+    if said.contains(&Says::Network) {
         return Some(MediumKind::Network);
     }
-    let silent = device.interfaces.is_empty() && matches!(device.device_class, 0 | 0xef | VENDOR);
+    let silent = said.is_empty() && matches!(device.device_class, 0 | 0xef | VENDOR);
     silent.then_some(MediumKind::Other)
 }
 
-/// PTP and MTP (still image, or the vendor's own class with MTP's name or its set of endpoints and no driver). Android
-/// and many players choose the latter.
-fn is_phone(interface: &Interface) -> bool {
+/// The class, and for the maker's own what else there is to see: MTP says its name (Microsoft's OS descriptor names it
+/// too, but reading that asks the device; udev's record tells whether libmtp did), or it has PTP's endpoints and no driver.
+fn of_interface(interface: &Interface) -> Says {
+    let said = says(interface.class);
     let named = interface.name.as_deref().is_some_and(|name| matches!(name.trim(), "MTP" | "PTP"));
-    match interface.class {
-        (STILL_IMAGE, 1, _) => true,
-        (VENDOR, 0xff, 0) => named || interface.transfers_like_ptp && !interface.has_driver,
-        (VENDOR, _, _) => named,
-        _ => false,
+    let like_ptp = matches!(interface.class, (VENDOR, 0xff, 0)) && interface.transfers_like_ptp;
+    match said {
+        Says::Vendor if named || like_ptp && !interface.has_driver => Says::Phone,
+        // A network interface of the kernel lies below, whatever the class.
+        Says::Vendor | Says::Quiet if interface.has_network => Says::Network,
+        said => said,
     }
-}
-
-/// CDC Ethernet (ECM, EEM, MBIM, NCM), RNDIS in its three spellings, or anything with a network interface below.
-fn is_network(interface: &Interface) -> bool {
-    let class = matches!(
-        interface.class,
-        (0x02, 0x06 | 0x0c | 0x0d | 0x0e, _) | (0x02, 0x02, 0xff) | (0xe0, 0x01, 0x03) | (0xef, 0x04, 0x01)
-    );
-    class || interface.has_network
 }
 
 /// The interfaces of one configuration, out of `descriptors` of sysfs: the device's and its configurations' as they were
@@ -161,12 +197,19 @@ mod tests {
         check(&[(8, 2, 0x50)], Some(Optical));
         check(&[(6, 1, 1)], Some(Phone));
         check(&[(6, 1, 1), (0xff, 0xfe, 2)], Some(Phone));
+        check(&[(0xff, 0xff, 0), (0xff, 0x42, 1)], Some(Phone));
+        check(&[(8, 4, 0)], Some(Storage));
+        check(&[(8, 2, 0x50), (8, 6, 0x50)], Some(Storage));
+        check(&[(2, 0x0e, 0), (0x0a, 0, 2)], Some(Network));
+        check(&[(0xef, 4, 1), (0x0a, 0, 0)], Some(Network));
+        check(&[(0xe0, 1, 3), (6, 1, 1)], Some(Phone));
+        check(&[(6, 1, 1), (8, 6, 0x50)], Some(Storage));
         check(&[(2, 6, 0), (10, 0, 0)], Some(Network));
         check(&[(2, 0x0d, 0)], Some(Network));
         check(&[(0xe0, 1, 3)], Some(Network));
         check(&[(0xe0, 1, 1)], None);
         check(&[(2, 2, 1)], None);
-        for quiet in [1, 3, 7, 0x0b, 0x0e, 0xfe, 0xff] {
+        for quiet in [1, 3, 7, 9, 0x0a, 0x0b, 0x0d, 0x0e, 0x0f, 0x10, 0x11, 0x12, 0xdc, 0xe0, 0xfe, 0xff] {
             check(&[(quiet, 0, 0)], None);
         }
     }

@@ -1,15 +1,15 @@
 //! What is plugged in, as the kernel's tree of devices (`/sys`) shows it. Reads attributes only: no device is opened.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _};
 
-use daicho_proto::facts::{Medium, MediumKind, MediumSeen};
+use daicho_proto::facts::{Medium, MediumKind, MediumSeen, SerialDoubt};
 use jiff::Timestamp;
 
 use super::super::root::Root;
-use super::blocks::Blocks;
+use super::blocks::{Block, Blocks};
 use super::kind::{self, Disk, Interface, Traits};
-use super::{Connected, Slot, Snapshot, udev};
+use super::{Connected, Slot, Snapshot, UsbDevice, udev};
 
 /// A device's descriptors are a few hundred bytes; the kernel allows 64 KiB a configuration.
 const DESCRIPTORS_BYTES_MAX: u64 = 64 * 1024;
@@ -34,65 +34,108 @@ pub(super) fn snapshot(root: &Root, boot_time: Option<Timestamp>) -> io::Result<
         let Some(path) = device_path(root, &format!("{USB}/{name}")) else {
             continue;
         };
-        snapshot.usb_paths.insert(path.clone());
-        snapshot.connected.extend(read_usb(root, &path, &interfaces, &blocks, boot_time));
+        let (device, connected) = read_usb(root, path, &interfaces, &blocks, boot_time);
+        snapshot.usb.push(device);
+        snapshot.connected.extend(connected);
     }
-    let below_usb = &snapshot.usb_paths;
-    let others = blocks.not_below(below_usb).into_iter();
+    let usb_paths = snapshot.usb.iter().map(|device| device.path.clone()).collect();
+    let others = blocks.not_below(&usb_paths).into_iter();
     let others: Vec<Connected> = others.filter_map(|disk| blocks.medium_of_its_own(root, disk)).collect();
     snapshot.connected.extend(others);
+    doubt_shared_serials(&mut snapshot.connected);
     Ok(snapshot)
 }
 
-/// One USB device. `None`: it carries no files, or it left while we looked.
+/// Two that are plugged in at once with the same vendor, product and serial number: neither is known by it.
+fn doubt_shared_serials(connected: &mut [Connected]) {
+    let name = |it: &Connected| {
+        let medium = &it.medium;
+        medium.serial.clone().map(|serial| (medium.vendor_id.clone(), medium.product_id.clone(), serial))
+    };
+    let mut counts = BTreeMap::new();
+    for it in connected.iter() {
+        *counts.entry(name(it)).or_insert(0) += 1;
+    }
+    for it in connected {
+        if name(it).is_some_and(|name| counts.get(&Some(name)).is_some_and(|count| *count > 1)) {
+            it.medium.serial_doubt = Some(SerialDoubt::Shared);
+        }
+    }
+}
+
+/// One USB device, and what is connected with it. `None`: it carries no files, or it left while we looked.
 fn read_usb(
     root: &Root,
-    path: &str,
+    path: String,
     interfaces: &[&str],
     blocks: &Blocks,
     boot_time: Option<Timestamp>,
-) -> Option<Connected> {
+) -> (UsbDevice, Option<Connected>) {
     let folder = format!("/sys{path}");
-    let vendor_id = attribute(root, &folder, "idVendor")?;
+    let four_digits = |name| attribute(root, &folder, name).map(|id| id.to_lowercase());
     let record = attribute(root, &folder, "dev")
         .and_then(|dev| root.read_text(&format!("/run/udev/data/c{dev}")).ok());
     let record = record.map(|text| udev::parse(&text)).unwrap_or_default();
-    let disks = blocks.below(path);
+    let disks = blocks.below(&path);
     let traits = Traits {
         device_class: hexadecimal(attribute(root, &folder, "bDeviceClass")),
         interfaces: read_interfaces(root, &folder, interfaces),
         disks: disks.iter().map(|disk| Disk { is_optical: disk.is_optical }).collect(),
         known_player: record.is_player,
     };
-    let kind = kind::kind_of(&traits)?;
+    let vendor_id = four_digits("idVendor");
     // The firmware says that it is built in: a notebook's modem is a part of it. Storage counts wherever it sits.
     let is_fixed = attribute(root, &folder, "removable").as_deref() == Some("fixed");
-    if is_fixed && !matches!(kind, MediumKind::Storage | MediumKind::Optical) {
-        return None;
-    }
-    let slot = match disks.iter().filter_map(|disk| disk.filling()).next() {
-        Some(filling) => Slot::Filled(filling),
-        None if disks.is_empty() => Slot::Unknown,
-        None => Slot::Empty,
+    let is_told = vendor_id.is_some();
+    let counts = |kind: &MediumKind| {
+        is_told && (!is_fixed || matches!(kind, MediumKind::Storage | MediumKind::Optical))
     };
-    let filesystem = blocks.filesystem(root, &disks);
-    let medium = Medium {
-        vendor_id: Some(vendor_id.to_lowercase()),
-        product_id: attribute(root, &folder, "idProduct").map(|id| id.to_lowercase()),
+    let device = UsbDevice {
+        name: path.rsplit('/').next().unwrap_or_default().to_owned(),
+        number: attribute(root, &folder, "devnum").and_then(|number| number.parse().ok()),
+        vendor_id,
+        product_id: four_digits("idProduct"),
+        kind: kind::kind_of(&traits).filter(counts),
+        path,
+    };
+    // A reader that is built in was there since the machine started: that dates no card.
+    let began = || first_seen(root, &folder, record.initialized_us, boot_time);
+    let first_seen = if is_fixed { None } else { began() };
+    let connected = device.kind.map(|kind| {
+        let medium = Medium { kind, first_seen, ..describe(root, &device, &disks, blocks) };
+        let number = device.number.map(|number| number.to_string()).unwrap_or_default();
+        let key = format!("{}#{number}", device.path);
+        Connected { key, path: device.path.clone(), is_fixed, slot: slot_of(&disks), medium }
+    });
+    (device, connected)
+}
+
+fn slot_of(disks: &[&Block]) -> Slot {
+    let fillings: BTreeSet<String> = disks.iter().filter_map(|disk| disk.filling()).collect();
+    match (fillings.is_empty(), disks.is_empty()) {
+        (false, _) => Slot::Filled(fillings),
+        (true, true) => Slot::Unknown,
+        (true, false) => Slot::Empty,
+    }
+}
+
+/// What it says of itself, and what lies on its disks.
+fn describe(root: &Root, device: &UsbDevice, disks: &[&Block], blocks: &Blocks) -> Medium {
+    let folder = format!("/sys{}", device.path);
+    let (filesystem_uuid, label) = blocks.filesystem(root, disks);
+    Medium {
+        vendor_id: device.vendor_id.clone(),
+        product_id: device.product_id.clone(),
         serial: attribute(root, &folder, "serial"),
         manufacturer: attribute(root, &folder, "manufacturer"),
         product: attribute(root, &folder, "product"),
-        kind,
-        filesystem_uuid: filesystem.0,
-        label: filesystem.1,
-        mounts: blocks.mounts(&disks),
+        filesystem_uuid,
+        label,
+        mounts: blocks.mounts(disks),
         seen: MediumSeen::Present,
-        first_seen: first_seen(root, &folder, record.initialized_us, boot_time),
-        last_seen: None,
-        scan: None,
-    };
-    let number = attribute(root, &folder, "devnum").unwrap_or_default();
-    Some(Connected { key: format!("{path}#{number}"), path: path.to_owned(), is_fixed, slot, medium })
+        release: attribute(root, &folder, "bcdDevice").map(|release| release.to_lowercase()),
+        ..Medium::default()
+    }
 }
 
 /// The interfaces as the kernel set them up, with the endpoints of the device's descriptors; of a device that is not set

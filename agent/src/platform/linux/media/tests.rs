@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use daicho_proto::facts::{MediumAction, MediumKind};
+use daicho_proto::facts::{MediumAction, MediumKind, MediumSeen, SerialDoubt};
 use tempfile::TempDir;
 
 use super::tracker::Tracker;
@@ -114,7 +114,7 @@ impl Tree {
     }
 
     fn media(&self) -> Vec<Medium> {
-        let look = look(&self.root(), Timestamp::UNIX_EPOCH, &Mutex::default());
+        let look = look(&self.root(), now(), &Mutex::default(), &Remembered::default());
         assert!(look.is_complete(), "{look:?}");
         look.value().unwrap().clone()
     }
@@ -144,6 +144,10 @@ fn interface_event(action: &str) -> Uevent {
 
 fn told(events: &[MediumEvent]) -> Vec<(MediumAction, String)> {
     events.iter().map(|event| (event.action, event.medium.subject())).collect()
+}
+
+fn now() -> Timestamp {
+    "2026-11-22T12:00:00Z".parse().unwrap()
 }
 
 const STICK: &str = "0781:5581:4C530001";
@@ -187,6 +191,119 @@ fn what_lies_in_an_encrypted_partition_belongs_to_the_stick() {
         (Some("inner"), &["/mnt".to_owned()][..])
     );
     assert_eq!(media.len(), 1);
+}
+
+#[test]
+fn volumes_whole_disks_and_files_on_a_stick_are_mounts_of_it() {
+    let tree = Tree::new();
+    tree.stick("7");
+    let disk = tree.disk("60125184");
+    // A mirror over the whole disk, and a volume on it.
+    tree.write(&format!("/sys{disk}/holders/md0"), "");
+    tree.block("/devices/virtual/block/md0", &[("dev", "9:0"), ("size", "1")]);
+    tree.write("/sys/devices/virtual/block/md0/holders/dm-1", "");
+    tree.block("/devices/virtual/block/dm-1", &[("dev", "254:1"), ("size", "1"), ("dm/name", "vg-data")]);
+    let file = [("dev", "7:0"), ("size", "9"), ("loop/backing_file", "/media/tanaka/A B/disc.iso")];
+    tree.block("/devices/virtual/block/loop0", &file);
+    let other = [("dev", "7:1"), ("size", "9"), ("loop/backing_file", "/media/tanaka/A Bx/disc.iso")];
+    tree.block("/devices/virtual/block/loop1", &other);
+    tree.mounted(&[
+        ("8:16", "/media/tanaka/A\\040B", "/dev/sdb"),
+        ("8:16", "/srv/share", "/dev/sdb"),
+        ("9:0", "/mirror", "/dev/md0"),
+        ("0:50", "/volume", "/dev/mapper/vg-data"),
+        ("7:0", "/iso", "/dev/loop0"),
+        ("7:1", "/other", "/dev/loop1"),
+        ("0:40", "/net", "systemd-1"),
+    ]);
+    let media = tree.media();
+    assert_eq!(media.len(), 1);
+    assert_eq!(media[0].mounts, ["/iso", "/media/tanaka/A B", "/mirror", "/srv/share", "/volume"]);
+}
+
+#[test]
+fn a_stick_that_came_and_went_while_nobody_looked_is_in_the_records() {
+    let tree = Tree::new();
+    tree.stick("7");
+    tree.device(
+        "/devices/pci0000:00/0000:00:14.0/usb1/1-5",
+        &[("idVendor", "04f2"), ("idProduct", "b604"), ("bDeviceClass", "ef"), ("devnum", "3")],
+    );
+    tree.interface("/devices/pci0000:00/0000:00:14.0/usb1/1-5", "0e", "01", "00");
+    let found = |port: &str, number: u32, ids: (&str, &str), serial: &str| {
+        let (vendor, product) = ids;
+        format!(
+            "2026-11-22T10:00:00Z sv01 kernel: [ 5000.000000] usb {port}: new high-speed USB device number {number} using xhci_hcd\n\
+             2026-11-22T10:00:00Z sv01 kernel: [ 5000.100000] usb {port}: New USB device found, idVendor={vendor}, idProduct={product}, bcdDevice= 1.00\n\
+             2026-11-22T10:00:00Z sv01 kernel: [ 5000.100000] usb {port}: New USB device strings: Mfr=1, Product=2, SerialNumber=3\n\
+             2026-11-22T10:00:00Z sv01 kernel: [ 5000.100000] usb {port}: SerialNumber: {serial}\n"
+        )
+    };
+    let gone = |port: &str, number: u32| {
+        format!(
+            "2026-11-22T11:00:00Z sv01 kernel: [ 8600.000000] usb {port}: USB disconnect, device number {number}\n"
+        )
+    };
+    let disk = "2026-11-22T10:00:01Z sv01 kernel: [ 5001.000000] usb-storage 1-3:1.0: USB Mass Storage device detected\n";
+    // The stick that is in, one that went, a camera like the one that is there, and something that nothing is said of.
+    let log = [
+        found("1-2", 7, ("0781", "5581"), "4C530001"),
+        found("1-3", 8, ("0951", "1666"), "K1"),
+        disk.to_owned(),
+        gone("1-3", 8),
+        found("1-6", 9, ("04f2", "b604"), "C"),
+        gone("1-6", 9),
+        found("1-7", 10, ("04e8", "6860"), "R58M"),
+        gone("1-7", 10),
+        "2026-11-22T11:00:00Z sv01 tanaka: usb 1-9: New USB device found, idVendor=1111, idProduct=2222\n"
+            .to_owned(),
+    ];
+    tree.write("/var/log/messages", "2026-11-22T10:00:00Z sv01 kernel: [ 1.000000] x\n");
+    tree.write("/var/log/kern.log", log.concat());
+    let media = tree.media();
+    let said: Vec<_> = media.iter().map(|medium| (medium.subject(), medium.seen, medium.kind)).collect();
+    let expected = [
+        (STICK.to_owned(), MediumSeen::Present, MediumKind::Storage),
+        ("0951:1666:K1".to_owned(), MediumSeen::Record, MediumKind::Storage),
+        ("04e8:6860:R58M".to_owned(), MediumSeen::Record, MediumKind::Other),
+    ];
+    assert_eq!(said, expected);
+    let time = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+    let record = &media[1];
+    assert_eq!(
+        (record.first_seen, record.connected_at, record.last_seen),
+        (time("2026-11-22T10:00:00Z"), time("2026-11-22T10:00:00Z"), time("2026-11-22T11:00:00Z"))
+    );
+}
+
+#[test]
+fn a_disks_image_tells_its_records_and_that_it_cannot_tell_what_is_in() {
+    let tree = Tree::new();
+    fs::remove_dir_all(tree.at("/sys")).unwrap();
+    tree.write(
+        "/var/log/messages",
+        "2026-11-22T10:00:00Z sv01 kernel: usb 1-2: New USB device found, idVendor=0781, idProduct=5581, bcdDevice= 1.00\n",
+    );
+    match look(&tree.root(), now(), &Mutex::default(), &Remembered::default()) {
+        Look::Seen { value, problems } => {
+            assert_eq!((value.len(), value[0].subject().as_str()), (1, "0781:5581:-"));
+            assert_eq!(problems.len(), 1);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_told() {
+    let tree = Tree::new();
+    tree.write("/var/log/kern.log.1.gz", "no gzip");
+    match look(&tree.root(), now(), &Mutex::default(), &Remembered::default()) {
+        Look::Seen { value, problems } => {
+            assert_eq!(value, []);
+            assert!(problems[0].contains("/var/log/kern.log.1.gz"), "{problems:?}");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -354,6 +471,82 @@ fn a_built_in_reader_is_no_medium_until_a_card_is_in_it() {
 }
 
 #[test]
+fn two_with_one_serial_number_are_told_to_be_indistinguishable() {
+    let tree = Tree::new();
+    tree.stick("7");
+    assert!(tree.media()[0].is_distinguishable());
+    let other = PORT.replace("1-2", "1-3");
+    tree.device(
+        &other,
+        &[("idVendor", "0781"), ("idProduct", "5581"), ("serial", "4C530001"), ("devnum", "9")],
+    );
+    tree.interface(&other, "08", "06", "50");
+    let media = tree.media();
+    assert_eq!(media.len(), 2);
+    assert!(media.iter().all(|medium| medium.serial_doubt == Some(SerialDoubt::Shared)));
+    tree.write(&format!("/sys{other}/serial"), "4C530002\n");
+    assert!(tree.media().iter().all(Medium::is_distinguishable));
+}
+
+#[test]
+fn a_device_that_becomes_another_one_leaves_and_arrives() {
+    let tree = Tree::new();
+    tree.stick("7");
+    let mut tracker = Tracker::starting_with(tree.snapshot());
+    tree.write(&format!("/sys{PORT}/serial"), "FFEE\n");
+    let events = tracker.media_now(tree.snapshot());
+    let other = "0781:5581:FFEE".to_owned();
+    assert_eq!(
+        told(&events),
+        [(MediumAction::Left, STICK.to_owned()), (MediumAction::Arrived, other.clone())]
+    );
+    tree.interface(PORT, "06", "01", "01");
+    let events = tracker.media_now(tree.snapshot());
+    assert_eq!(told(&events), [(MediumAction::Left, other.clone()), (MediumAction::Arrived, other)]);
+    assert_eq!(events[1].medium.kind, MediumKind::Phone);
+    assert_eq!(tracker.media_now(tree.snapshot()), []);
+}
+
+#[test]
+fn a_drive_that_turns_out_to_be_optical_arrived_already() {
+    let tree = Tree::new();
+    tree.stick("7");
+    let mut tracker = Tracker::starting_with(tree.snapshot());
+    let drive = format!("{PORT}/1-2:1.0/host6/target6:0:0/6:0:0:0/block/sr1");
+    tree.block(&drive, &[("dev", "11:1"), ("size", "2097151"), ("removable", "1"), ("device/type", "5")]);
+    assert_eq!(tracker.media_now(tree.snapshot()), []);
+    assert_eq!(tree.media()[0].kind, MediumKind::Optical);
+}
+
+#[test]
+fn each_card_of_a_reader_with_several_slots_arrives() {
+    let tree = Tree::new();
+    tree.stick("7");
+    let slot = |lun: &str, sectors: &str| {
+        let disk = format!("{PORT}/1-2:1.0/host6/target6:0:0/6:0:0:{lun}/block/sd{lun}");
+        tree.block(
+            &disk,
+            &[("dev", &format!("8:{lun}")), ("size", sectors), ("removable", "1"), ("device/type", "0")],
+        );
+    };
+    slot("0", "0");
+    slot("1", "0");
+    let mut tracker = Tracker::starting_with(tree.snapshot());
+    let mut actions = |tree: &Tree| {
+        let events = tracker.media_now(tree.snapshot());
+        events.into_iter().map(|event| event.action).collect::<Vec<_>>()
+    };
+    slot("0", "100");
+    assert_eq!(actions(&tree), [MediumAction::Arrived]);
+    slot("1", "200");
+    assert_eq!(actions(&tree), [MediumAction::Left, MediumAction::Arrived]);
+    slot("0", "0");
+    assert_eq!(actions(&tree), [], "the other card is still in");
+    slot("1", "0");
+    assert_eq!(actions(&tree), [MediumAction::Left]);
+}
+
+#[test]
 fn only_what_can_change_media_asks_for_a_look() {
     assert!(device_event("add").matters());
     assert!(!uevent("add", "/devices/virtual/net/veth0", &["SUBSYSTEM=net"]).matters());
@@ -366,7 +559,7 @@ fn only_what_can_change_media_asks_for_a_look() {
 fn a_root_without_a_tree_of_devices_cannot_tell() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(
-        look(&Root::at(folder.path()).unwrap(), Timestamp::UNIX_EPOCH, &Mutex::default()),
+        look(&Root::at(folder.path()).unwrap(), now(), &Mutex::default(), &Remembered::default()),
         Look::Unsupported
     );
 }
@@ -397,5 +590,8 @@ fn no_bytes_make_a_parser_panic() {
 #[test]
 fn this_machine_can_be_looked_at() {
     assert!(Path::new("/sys").exists());
-    assert!(!matches!(look(&Root::here(), Timestamp::UNIX_EPOCH, &Mutex::default()), Look::Unsupported));
+    assert!(!matches!(
+        look(&Root::here(), now(), &Mutex::default(), &Remembered::default()),
+        Look::Unsupported
+    ));
 }

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use daicho_proto::facts::{Medium, MediumAction, MediumEvent, MediumScan, MediumSeen};
+use daicho_proto::facts::{
+    Medium, MediumAction, MediumEvent, MediumKind, MediumScan, MediumSeen, SerialDoubt,
+};
 
 use super::kind::{self, Interface, Traits};
 use super::uevent::Uevent;
@@ -68,7 +70,7 @@ impl Tracker {
         for key in keys {
             events.extend(self.connections.remove(&key).and_then(Connection::left));
         }
-        self.glimpsed.retain(|path, _| !snapshot.usb_paths.contains(path));
+        self.glimpsed.retain(|path, _| snapshot.usb.iter().all(|device| device.path != *path));
         for connected in snapshot.connected {
             match self.connections.get_mut(&connected.key) {
                 Some(connection) => events.extend(connection.changed(connected)),
@@ -101,6 +103,7 @@ impl Tracker {
             product_id: Some(format!("{product:04x}")),
             kind,
             seen: MediumSeen::Present,
+            serial_doubt: Some(SerialDoubt::Unread),
             ..Medium::default()
         };
         self.glimpsed.entry(device.to_owned()).or_insert(medium);
@@ -137,8 +140,15 @@ impl Connection {
     fn changed(&mut self, now: Connected) -> Vec<MediumEvent> {
         let before = std::mem::replace(&mut self.now, now);
         let mut events = Vec::new();
+        if self.told && is_another(&before.medium, &self.now.medium) {
+            events.push(event(MediumAction::Left, &before.medium));
+            self.now.medium.first_seen = None;
+            events.push(event(MediumAction::Arrived, &self.now.medium));
+            return events;
+        }
         let other_card = match (&before.slot, &self.now.slot) {
-            (Slot::Filled(before), Slot::Filled(now)) => before != now,
+            // Of several slots one may be emptied: what lies in the others is not new.
+            (Slot::Filled(before), Slot::Filled(now)) => !now.is_subset(before),
             // A stick's disk appears a moment after the stick: that is no new medium.
             (Slot::Unknown, Slot::Filled(_)) => !self.told,
             (Slot::Empty, Slot::Filled(_)) => true,
@@ -155,7 +165,9 @@ impl Connection {
                 events.push(event(MediumAction::Left, &before.medium));
             }
             self.told = true;
-            events.push(event(MediumAction::Arrived, &self.now.medium));
+            // The connection is the reader's, and older than the card in it.
+            let card = Medium { first_seen: None, ..self.now.medium.clone() };
+            events.push(event(MediumAction::Arrived, &card));
         }
         let added = |a: &Medium, b: &Medium| b.mounts.iter().any(|point| !a.mounts.contains(point));
         if self.told && added(&before.medium, &self.now.medium) {
@@ -172,6 +184,16 @@ impl Connection {
         let medium = Medium { mounts: Vec::new(), ..self.now.medium };
         self.told.then_some(MediumEvent { action: MediumAction::Left, medium })
     }
+}
+
+/// Whether a device says that it is another one than before, on the same connection: it chose another configuration, or
+/// its firmware gives it other numbers. A drive that turns out to be optical once its disk is there is the same.
+fn is_another(before: &Medium, now: &Medium) -> bool {
+    let drive = |kind| matches!(kind, MediumKind::Storage | MediumKind::Optical);
+    let numbers = |it: &Medium| (it.vendor_id.clone(), it.product_id.clone(), it.serial.clone());
+    let vague = before.kind == MediumKind::Other;
+    let other_kind = before.kind != now.kind && !vague && !(drive(before.kind) && drive(now.kind));
+    numbers(before) != numbers(now) || other_kind
 }
 
 fn event(action: MediumAction, medium: &Medium) -> MediumEvent {

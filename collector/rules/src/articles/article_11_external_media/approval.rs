@@ -1,6 +1,6 @@
 //! Does the ledger approve this medium, on this device, on this day?
 
-use daicho_proto::facts::Medium;
+use daicho_proto::facts::{Medium, SerialDoubt};
 use jiff::civil::Date;
 
 use crate::evidence::Evidence;
@@ -12,7 +12,8 @@ use crate::normal;
 pub(super) enum Identity {
     /// Everything that the row names is the medium's.
     Same,
-    /// The model fits, and neither has a serial: this stick, or another one of its model.
+    /// What the row names fits, and the medium's serial number does not tell it from another one of its model: it has
+    /// none, it was not read, it is a placeholder, or two were seen to have it.
     Indistinguishable,
     /// The model fits; the medium has a serial and the row names none.
     SerialMissing,
@@ -34,18 +35,41 @@ pub(super) fn identity(row: &ApprovedMedium, medium: &Medium) -> Identity {
             (Some(_), None) => false,
         };
     let nothing_named = vendor.is_none() && product.is_none() && serial.is_none();
+    let unread = medium.serial_doubt == Some(SerialDoubt::Unread);
     if nothing_named
         || !fits(&vendor, &medium.vendor_id, same_number)
         || !fits(&product, &medium.product_id, same_number)
-        || !fits(&serial, &medium.serial, normal::same)
+        || !(unread || fits(&serial, &medium.serial, normal::same))
     {
         return Identity::Other;
     }
-    match (serial, &medium.serial) {
-        (Some(_), _) => Identity::Same,
-        (None, None) => Identity::Indistinguishable,
-        (None, Some(_)) => Identity::SerialMissing,
+    match serial {
+        Some(any) if any == "*" => Identity::Same,
+        _ if !medium.is_distinguishable() => Identity::Indistinguishable,
+        Some(_) => Identity::Same,
+        None => Identity::SerialMissing,
     }
+}
+
+/// Why a medium cannot be told from another one of its model, to stand before "cannot be told"; `None`: it can.
+pub(super) fn blur(medium: &Medium) -> Option<(String, String)> {
+    let (ja, en) = match (&medium.serial, medium.serial_doubt) {
+        _ if medium.is_distinguishable() => return None,
+        (_, Some(SerialDoubt::Unread)) => (
+            "シリアル番号を読み取る前に抜かれ".to_owned(),
+            "it was gone before its serial number was read".to_owned(),
+        ),
+        (None, _) => ("シリアル番号がなく".to_owned(), "it has no serial number".to_owned()),
+        (Some(_), Some(SerialDoubt::Shared)) => (
+            "同じシリアル番号のものが同時に二つ接続され".to_owned(),
+            "two with its serial number were plugged in at once".to_owned(),
+        ),
+        (Some(_), None) => (
+            "シリアル番号が多くの製品に共通の値で".to_owned(),
+            "its serial number is one that many devices have".to_owned(),
+        ),
+    };
+    Some((ja, en))
 }
 
 /// USB numbers: `0781`, `781`, `0x0781`, `０７８１`.

@@ -3,7 +3,7 @@
 use daicho_proto::facts::MediumKind;
 use jiff::{Timestamp, ToSpan};
 
-use super::approval::{Identity, Refusal, identity, refusal};
+use super::approval::{Identity, Refusal, blur, identity, refusal};
 use crate::articles::words;
 use crate::evidence::Evidence;
 use crate::ledger::ApprovedMedium;
@@ -93,19 +93,19 @@ fn judge(evidence: &Evidence<'_>, sighting: &Sighting, assessment: &mut Assessme
     }
     let subject = medium.subject();
     if let Some(at) = unapproved {
-        assessment.findings.push(finding(evidence, sighting, at, &rows));
+        if medium.kind == MediumKind::Other && sighting.is_from_records(at) {
+            assessment.doubt(subject.clone(), nameless(&subject, at));
+        } else {
+            assessment.findings.push(finding(evidence, sighting, at, &rows));
+        }
     } else if let Some((row, _)) = allowing.iter().find(|row| row.1 == Identity::Indistinguishable) {
+        let id = &row.media_id;
+        let (ja_blur, en_blur) = blur(medium).unwrap_or_default();
         assessment.doubt(
             subject.clone(),
             Text::new(
-                format!(
-                    "媒体「{subject}」にはシリアル番号がなく、承認した{}と同じものか見分けられません。",
-                    row.media_id
-                ),
-                format!(
-                    "Medium {subject} has no serial number; whether it is the approved {} cannot be told.",
-                    row.media_id
-                ),
+                format!("媒体「{subject}」は{ja_blur}、承認した{id}と同じものか見分けられません。"),
+                format!("Whether medium {subject} is the approved {id} cannot be told: {en_blur}."),
             ),
         );
     } else {
@@ -113,6 +113,20 @@ fn judge(evidence: &Evidence<'_>, sighting: &Sighting, assessment: &mut Assessme
         let since = uses.first().copied();
         assessment.cleared.push(Cleared { subject, since, proofs: proofs.into_iter().collect() });
     }
+}
+
+/// The kernel's messages name a device and not always what it is: a headset leaves no more than a phone does.
+fn nameless(subject: &str, at: Timestamp) -> Text {
+    Text::new(
+        format!(
+            "{}に「{subject}」が接続されましたが、機器に残った記録からは、外部記録媒体かどうかわかりません。",
+            words::moment_ja(at)
+        ),
+        format!(
+            "{subject} was connected at {}; the machine's records do not tell whether it is an external medium.",
+            words::moment_en(at)
+        ),
+    )
 }
 
 fn finding(
@@ -129,25 +143,33 @@ fn finding(
     let product = if product.is_empty() { String::new() } else { format!(" {}", product.join(" ")) };
     let (ja_kind, en_kind, severity) = kind(medium.kind);
     let (ja_why, en_why, row) = why(evidence, rows, at);
-    let (ja_after, en_after) = if sighting.found_afterwards {
+    let found_afterwards = sighting.is_from_records(at);
+    let (ja_blur, en_blur) = match blur(medium) {
+        Some((ja, en)) => (
+            format!("{ja}、同じ型番のほかのものと見分けられません。"),
+            format!(" It cannot be told from another one of its model: {en}."),
+        ),
+        None => Default::default(),
+    };
+    let (ja_after, en_after) = if found_afterwards {
         ("（機器に残った記録から後で判明）", " (found afterwards in the machine's records)")
     } else {
         ("", "")
     };
     let mut proofs = vec![
         Proof::observed("media", "vendor_id:product_id:serial", subject.clone(), sighting.last_at)
-            .read_in(if sighting.found_afterwards { "record" } else { "present" }),
+            .read_in(if found_afterwards { "record" } else { "present" }),
         Proof::observed("media", "attached_at", at.to_string(), sighting.last_at),
     ];
     proofs.extend(row.map(|row| Proof::ledger("media_id", &row.media_id, &row.row)));
     Finding {
         summary: Text::new(
             format!(
-                "{}に{ja_kind}「{subject}」{product}が接続されました{ja_after}。{ja_why}",
+                "{}に{ja_kind}「{subject}」{product}が接続されました{ja_after}。{ja_why}{ja_blur}",
                 words::moment_ja(at)
             ),
             format!(
-                "{en_kind} {subject}{product} was connected at {}{en_after}. {en_why}",
+                "{en_kind} {subject}{product} was connected at {}{en_after}. {en_why}{en_blur}",
                 words::moment_en(at)
             ),
         ),

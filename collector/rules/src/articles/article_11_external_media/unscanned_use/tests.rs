@@ -34,6 +34,7 @@ fn assessed(connections: &[i64], scans: Vec<UseScan>) -> Assessment {
         found_afterwards: false,
         uses: connections.len() as u64,
         connections,
+        recorded: Vec::new(),
         scans,
         observation: None,
     };
