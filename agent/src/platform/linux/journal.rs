@@ -110,6 +110,8 @@ pub(in crate::platform::linux) fn ask(root: &Root, question: &Question<'_>) -> J
         }
     }
     journal.complete_since = journal.complete_since.map(|at| at.max(question.since));
+    // journald gives what it reads at once one time: the order in which it was written has to stay.
+    journal.entries.reverse();
     journal.entries.sort_by_key(|entry| entry.at);
     journal
 }

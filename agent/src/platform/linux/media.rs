@@ -12,6 +12,7 @@ use super::root::Root;
 
 mod blocks;
 mod follower;
+mod journal_record;
 mod kernel_log;
 mod kind;
 mod log_lines;

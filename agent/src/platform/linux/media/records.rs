@@ -13,7 +13,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::root::Root;
-use super::kernel_log::{Connection, KernelLog};
+use super::journal_record::{self, Boot};
+use super::kernel_log::{CONNECTIONS_MAX, Connection, KernelLog};
 use super::log_lines::LogLines;
 use super::{Snapshot, UsbDevice};
 
@@ -72,7 +73,20 @@ impl Remembered {
 pub(super) fn read(root: &Root, now: Timestamp) -> Records {
     let mut records = Records::default();
     let since = now.checked_sub(LOOK_BACK).unwrap_or(Timestamp::MIN);
-    read_logs(root, now, since, &mut records);
+    let mut log = KernelLog::default();
+    let journal = journal_record::read(root, since, this_boot(root), &mut log);
+    records.problems.extend(journal.problems);
+    records.are_kept = journal.complete_since.is_some();
+    // A journal in memory begins with the machine; what was before it may lie in files.
+    if journal.complete_since.is_none_or(|complete_since| complete_since > since) {
+        read_logs(root, now, since, &mut records);
+        let before = |at: Timestamp| journal.complete_since.is_none_or(|complete_since| at < complete_since);
+        records.connections.retain(|connection| before(connection.from));
+    }
+    records.connections.extend(log.finish());
+    records.connections.sort_by_key(|connection| connection.from);
+    let excess = records.connections.len().saturating_sub(CONNECTIONS_MAX);
+    records.connections.drain(..excess);
     if !records.are_kept && records.problems.is_empty() && root.is_live() {
         records.problems.push(
             "no record of the kernel's messages is kept (journal, kern.log, messages, syslog), so media that came and \
@@ -129,6 +143,14 @@ fn is_same(a: &Connection, b: &Connection) -> bool {
     let numbers =
         |it: &Connection| (it.port.clone(), it.vendor_id.clone(), it.product_id.clone(), it.serial.clone());
     a.from.duration_since(b.from).abs() < SAME_CONNECTION && a.number == b.number && numbers(a) == numbers(b)
+}
+
+/// The boot that lasts, of a live machine.
+fn this_boot(root: &Root) -> Option<Boot> {
+    let at = root.is_live().then(super::boot_time)??;
+    let id = root.read_text("/proc/sys/kernel/random/boot_id").ok()?;
+    let id = u128::from_str_radix(&id.trim().replace('-', ""), 16).ok()?;
+    Some(Boot { id, at })
 }
 
 fn read_logs(root: &Root, now: Timestamp, since: Timestamp, records: &mut Records) {

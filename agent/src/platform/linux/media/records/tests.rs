@@ -69,6 +69,63 @@ fn the_middle_of_a_line_that_is_too_long_is_no_line() {
     assert_eq!(logs.products(), ["0001"]);
 }
 
+/// `fixtures/journal/make` says what is in it; its time begins here.
+const JOURNAL_BEGINS: &str = "2025-10-09T08:53:20Z";
+
+fn with_journal(logs: &Logs) {
+    let machine = "0123456789abcdef0123456789abcdef";
+    let folder = logs.folder.path().join("var/log/journal").join(machine);
+    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir(logs.folder.path().join("etc")).unwrap();
+    fs::write(logs.folder.path().join("etc/machine-id"), format!("{machine}\n")).unwrap();
+    let packed = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/journal/usb.journal.gz");
+    let mut bytes = Vec::new();
+    GzDecoder::new(File::open(packed).unwrap()).read_to_end(&mut bytes).unwrap();
+    fs::write(folder.join("system.journal"), bytes).unwrap();
+}
+
+/// Seconds after the journal's beginning: serial number, coming, going.
+fn told(logs: &Logs) -> Vec<(String, i64, Option<i64>)> {
+    let begin: Timestamp = JOURNAL_BEGINS.parse().unwrap();
+    let records = read(&Root::at(logs.folder.path()).unwrap(), begin + SignedDuration::from_hours(1));
+    assert_eq!(records.problems, Vec::<String>::new());
+    let seconds = |at: Timestamp| at.duration_since(begin).as_secs();
+    let told = |it: Connection| (it.serial.unwrap_or_default(), seconds(it.from), it.until.map(seconds));
+    records.connections.into_iter().map(told).collect()
+}
+
+#[test]
+fn the_journal_tells_who_came_and_when_by_the_kernels_own_clock() {
+    let logs = Logs::new();
+    with_journal(&logs);
+    let expected = [
+        // journald took its coming in at 20 s; the kernel had said it at 2 s.
+        ("AT-BOOT".to_owned(), 2, Some(600)),
+        // The machine started again with it.
+        ("STAYED-IN".to_owned(), 700, Some(700)),
+        ("LATER".to_owned(), 2000, Some(2120)),
+    ];
+    assert_eq!(told(&logs), expected);
+}
+
+#[test]
+fn files_tell_what_came_before_the_journal_and_nothing_twice() {
+    let logs = Logs::new();
+    with_journal(&logs);
+    let line = |time: &str, text: &str| format!("{time} sv01 kernel: {text}\n");
+    let stick = |time: &str, serial: &str| {
+        line(time, "usb 1-1: new high-speed USB device number 2 using xhci_hcd")
+            + &line(time, "usb 1-1: New USB device found, idVendor=0781, idProduct=5581, bcdDevice= 1.00")
+            + &line(time, &format!("usb 1-1: SerialNumber: {serial}"))
+            + &line(time, "usb 1-1: USB disconnect, device number 2")
+    };
+    let kept = stick("2025-10-09T08:00:00Z", "BEFORE") + &stick("2025-10-09T09:26:40Z", "LATER");
+    logs.write("kern.log", 1, kept);
+    let told = told(&logs);
+    let serials: Vec<&str> = told.iter().map(|(serial, ..)| serial.as_str()).collect();
+    assert_eq!(serials, ["BEFORE", "AT-BOOT", "STAYED-IN", "LATER"]);
+}
+
 #[test]
 fn records_are_read_again_after_their_time_or_when_the_clock_was_turned_back() {
     let logs = Logs::new();
