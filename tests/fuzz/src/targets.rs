@@ -69,6 +69,15 @@ pub const TARGETS: &[Target] = &[
         beside: DNF,
         look: updates,
     },
+    Target {
+        name: "dnf_modules",
+        path: "/var/cache/dnf/base-0123456789abcdef/repodata/modules.yaml",
+        beside: DNF,
+        look: updates,
+    },
+    Target { name: "dnf_repositories", path: "/etc/yum.repos.d/base.repo", beside: DNF, look: updates },
+    Target { name: "apt_sources", path: "/etc/apt/sources.list.d/x.sources", beside: APT, look: updates },
+    Target { name: "apk_index", path: "/srv/apk/x86_64/APKINDEX.tar.gz", beside: APK, look: updates },
     Target { name: "unit_file", path: "/etc/systemd/system/x.service", beside: UNITS, look: services },
     Target { name: "inetd", path: "/etc/inetd.conf", beside: UNITS, look: services },
     Target { name: "os_release", path: "/etc/os-release", beside: &[], look: host },
@@ -149,6 +158,7 @@ const APT: &[(&str, Beside)] = &[
     ("/var/lib/dpkg/status", File(b"Package: openssl\nStatus: install ok installed\nArchitecture: amd64\nVersion: 3.0.11-1\n\nPackage: dpkg\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.21.22\n")),
     (APT_LIST, File(b"Package: openssl\nArchitecture: amd64\nVersion: 3.0.17-1\n\n")),
     (APT_RELEASE, File(b"Origin: Debian\nLabel: Debian\nSuite: stable\nCodename: bookworm\nDate: Sat, 06 Sep 2025 10:00:00 UTC\n")),
+    ("/etc/apt/sources.list", File(b"deb http://mirror/debian bookworm main\n")),
     ("/etc/os-release", File(b"ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm\n")),
 ];
 
@@ -156,9 +166,16 @@ const APT: &[(&str, Beside)] = &[
 const DNF: &[(&str, Beside)] = &[
     ("/var/lib/rpm/rpmdb.sqlite", File(include_bytes!("../../../agent/fixtures/rpm/rpmdb.sqlite"))),
     ("/etc/yum.repos.d/base.repo", File(b"[base]\nname=x\n")),
-    ("/var/cache/dnf/base-0123456789abcdef/repodata/repomd.xml", File(b"<repomd><data type=\"primary\"><location href=\"repodata/primary.xml\"/><timestamp>1700000000</timestamp></data><data type=\"updateinfo\"><location href=\"repodata/updateinfo.xml\"/></data></repomd>")),
+    ("/var/cache/dnf/base-0123456789abcdef/repodata/repomd.xml", File(b"<repomd><data type=\"primary\"><location href=\"repodata/primary.xml\"/><timestamp>1700000000</timestamp></data><data type=\"updateinfo\"><location href=\"repodata/updateinfo.xml\"/></data><data type=\"modules\"><location href=\"repodata/modules.yaml\"/></data></repomd>")),
+    ("/var/cache/dnf/base-0123456789abcdef/repodata/modules.yaml", File(b"")),
     ("/var/cache/dnf/base-0123456789abcdef/repodata/primary.xml", File(b"<package type=\"rpm\"><name>openssl-libs</name><arch>x86_64</arch><version epoch=\"1\" ver=\"3.0.9\" rel=\"1.el9\"/></package>")),
     ("/var/cache/dnf/base-0123456789abcdef/repodata/updateinfo.xml", File(b"")),
+];
+
+/// An Alpine machine with a repository in a folder of its own.
+const APK: &[(&str, Beside)] = &[
+    ("/lib/apk/db/installed", File(b"P:musl\nV:1.2.5-r0\nA:x86_64\n\n")),
+    ("/etc/apk/repositories", File(b"/srv/apk\n")),
 ];
 
 /// A machine with systemd whose unit is enabled and has a socket.

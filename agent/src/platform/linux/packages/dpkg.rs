@@ -183,6 +183,15 @@ Version: 3.0
     }
 
     #[test]
+    fn a_package_that_must_be_installed_again_is_broken_whatever_its_state() {
+        let text = "Package: x\nStatus: install reinstreq unpacked\nVersion: 1\n";
+        let mut installed = Vec::new();
+        parse(text.as_bytes(), false, &mut installed).unwrap();
+        assert!(installed[0].broken);
+        assert_eq!(installed[0].package.state.as_deref(), Some("unpacked"));
+    }
+
+    #[test]
     fn a_paragraph_without_state_is_told_not_skipped() {
         assert!(names("Package: x\nVersion: 1\n", false).is_err());
         assert_eq!(names("Package: x\nVersion: 1\n", true).unwrap(), ["x"]);

@@ -279,6 +279,22 @@ fn of_two_caches_of_a_repository_the_newer_counts() {
 }
 
 #[test]
+fn zyppers_cache_is_read_by_its_aliases() {
+    let (folder, root) = machine();
+    let place = |path: &str| folder.path().join(path);
+    std::fs::create_dir_all(place("var/cache/zypp/raw")).unwrap();
+    std::fs::create_dir_all(place("etc/zypp/repos.d")).unwrap();
+    let epel = place("var/cache/dnf/epel-fedcba9876543210");
+    std::fs::rename(epel, place("var/cache/zypp/raw/repo-oss: x")).unwrap();
+    std::fs::remove_dir_all(place("var/cache/dnf")).unwrap();
+    std::fs::remove_file(place("etc/yum.repos.d/x.repo")).unwrap();
+    std::fs::write(place("etc/zypp/repos.d/x.repo"), "[repo-oss: x]\nenabled=1\n").unwrap();
+    std::fs::write(place("etc/zypp/locks"), "\ntype: package\nmatch_type: glob\nsolvable_name: htop\n")
+        .unwrap();
+    assert_eq!(told(&root), "htop 3.3.0-1.el9 None repo-oss: x held");
+}
+
+#[test]
 fn a_machine_that_is_one_image_is_told_apart() {
     let (folder, root) = machine();
     std::fs::create_dir_all(folder.path().join("run")).unwrap();
