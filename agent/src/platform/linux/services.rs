@@ -17,7 +17,7 @@ mod containers;
 pub(super) mod diagnosis;
 mod follower;
 mod inetd;
-mod places;
+pub(super) mod places;
 mod processes;
 mod scripts;
 mod sockets;

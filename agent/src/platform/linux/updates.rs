@@ -24,6 +24,9 @@ pub(super) const WATCHED: &[&str] = &[
     "/var/cache/apk",
 ];
 
+/// Packages that are told one by one: with more of them a source is missing, which is one thing to mend.
+const UNLISTED_MAX: usize = 200;
+
 /// What one package manager's lists tell.
 #[derive(Debug, Default)]
 struct Outcome {
@@ -88,6 +91,14 @@ fn combine(outcomes: Vec<Outcome>) -> Look<Updates> {
             // `None`, an unknown age, counts as the oldest.
             as_of = Some(as_of.map_or(outcome.as_of, |oldest| oldest.min(outcome.as_of)));
         }
+    }
+    if unlisted.len() > UNLISTED_MAX {
+        problems.push(format!(
+            "{} installed packages are in no package list, and the first {UNLISTED_MAX} are told: a source of packages \
+             may be missing from the configuration",
+            unlisted.len()
+        ));
+        unlisted.truncate(UNLISTED_MAX);
     }
     match pending {
         Some(pending) => {

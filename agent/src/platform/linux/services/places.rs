@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// The owner of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(in crate::platform::linux) enum Place {
     /// A service of the system's systemd.
     Unit(String),
     /// A unit of a user's systemd.
@@ -37,7 +37,7 @@ const ENGINES: [(&str, &str); 7] = [
 const IDENTIFIER_SHOWN: usize = 12;
 
 /// The path of a process in the hierarchy that tells, from /proc/PID/cgroup.
-pub(super) fn path_of(groups: &str) -> Option<&str> {
+pub(in crate::platform::linux) fn path_of(groups: &str) -> Option<&str> {
     let parts = |line: &'_ str| -> Option<(usize, usize)> {
         let first = line.find(':')?;
         let second = line.get(first + 1..)?.find(':')? + first + 1;
@@ -69,7 +69,7 @@ pub(super) fn openrc_of(groups: &str) -> Option<String> {
 }
 
 /// The owner by the path of the group. The outermost that tells counts: what runs below it is its own matter.
-pub(super) fn place_of(path: &str) -> Place {
+pub(in crate::platform::linux) fn place_of(path: &str) -> Place {
     let mut user = None;
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     for (at, part) in parts.iter().enumerate() {

@@ -13,6 +13,7 @@ use daicho_proto::facts::{RestartKind, RestartReason};
 
 use super::{elf, fresh};
 use crate::platform::linux::root::Root;
+use crate::platform::linux::services::places::{Place, path_of, place_of};
 
 /// `USER_HZ`: the unit of times in /proc on every architecture of today.
 const TICKS_PER_SECOND: i64 = 100;
@@ -32,9 +33,8 @@ const UNSEEN_MAX: usize = 3;
 /// Where the system's programs and libraries lie: what is mapped from elsewhere and gone is a program's own affair.
 const SYSTEM: [&str; 6] = ["/usr/", "/lib/", "/lib64/", "/bin/", "/sbin/", "/opt/"];
 
-/// Words in the path of a control group that is a container's: its files are its image's, not this machine's.
-const CONTAINERS: [&str; 9] =
-    ["docker", "libpod", "containerd", "kubepods", "lxc", "machine.slice", "crio", "podman", "nspawn"];
+/// What the path of a control group has where a unit of this machine runs a container: its files are its image's.
+const PAYLOADS: [&str; 2] = ["/libpod-payload-", "/payload"];
 
 /// What runs with replaced code.
 #[derive(Debug, Default)]
@@ -109,17 +109,20 @@ impl Process {
         let (open, close) = (stat.find('(')?, stat.rfind(')')?);
         let fields: Vec<&str> = stat.get(close + 1..)?.split_ascii_whitespace().collect();
         let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-        if number(6)? & KERNEL_THREAD != 0 || CONTAINERS.iter().any(|word| groups.contains(word)) {
+        let group = path_of(groups).unwrap_or("/");
+        if number(6)? & KERNEL_THREAD != 0 || PAYLOADS.iter().any(|part| group.contains(part)) {
             return None;
         }
-        let unit = groups.split(['/', '\n']).find(|part| part.ends_with(".service"));
         let terminal = fields.get(4)? != &"0";
-        if unit.is_none() && (terminal || groups.contains(".scope")) {
-            return None;
-        }
+        let unit = match place_of(group) {
+            Place::Unit(unit) | Place::UserUnit { unit, .. } | Place::OpenRc(unit) => Some(unit),
+            Place::Manager => None,
+            Place::Nowhere if !terminal => None,
+            Place::Nowhere | Place::Session { .. } | Place::Container { .. } => return None,
+        };
         let started = booted.checked_add(i64::try_from(number(19)?).ok()? / TICKS_PER_SECOND)?;
-        let name = unit.or_else(|| stat.get(open + 1..close))?;
-        Some(Process { name: name.to_owned(), started })
+        let name = unit.or_else(|| stat.get(open + 1..close).map(str::to_owned))?;
+        Some(Process { name, started })
     }
 }
 

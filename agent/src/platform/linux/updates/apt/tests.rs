@@ -205,6 +205,18 @@ fn a_package_that_no_list_offers_is_told() {
 }
 
 #[test]
+fn a_missing_source_is_one_thing_to_mend() {
+    let machine = Machine::new();
+    let own = |number: u32| {
+        format!("\nPackage: own{number}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n")
+    };
+    machine.write("var/lib/dpkg/status", &(STATUS.to_owned() + &(0..300).map(own).collect::<String>()));
+    let seen = machine.look();
+    assert_eq!(seen.value().unwrap().unlisted.len(), 200);
+    assert!(seen.problems()[0].starts_with("300 installed packages"), "{:?}", seen.problems());
+}
+
+#[test]
 fn a_source_that_is_gone_offers_nothing() {
     let machine = Machine::new();
     machine.list("gone.example_dists_x_main_binary-amd64_Packages", &stanza("nginx", "9", "amd64"));

@@ -85,9 +85,14 @@ fn finding_nothing_without_the_kernels_word_proves_nothing() {
 #[test]
 fn containers_sessions_and_the_kernel_do_not_count() {
     let machine = Machine::new();
-    machine.process(7, "sshd", "/system.slice/docker-0123.scope", BEFORE, "/usr/sbin/sshd\0");
+    machine.process(7, "sshd", "/system.slice/docker-0123456789abcdef.scope", BEFORE, "/usr/sbin/sshd\0");
     machine.process(8, "bash", "/user.slice/user-1000.slice/session-3.scope", BEFORE, "/usr/sbin/sshd\0");
+    let within = "/system.slice/web.service/libpod-payload-0123456789abcdef";
+    machine.process(9, "nginx", within, BEFORE, "/usr/sbin/sshd\0");
     assert_eq!(machine.old(), (vec![], vec![]));
+    // The engine itself is one of the machine's services.
+    machine.process(10, "dockerd", "/system.slice/docker.service", BEFORE, "/usr/sbin/sshd\0");
+    assert_eq!(machine.old().0, ["docker.service program"]);
 }
 
 #[test]
