@@ -2,10 +2,12 @@
 //! that dnf itself would make from them: priorities, exclusions, locks and module streams, dnf.conf(5).
 //!
 //! `as_of` is the date of the metadata, the oldest of the repositories that tell of security advisories: a time of
-//! fetching would not show that a mirror stands still.
+//! fetching would not show that a mirror stands still. A repository of few of the machine's packages may rightly be
+//! quiet for months: of it, the time of the last fetching counts.
 
 use std::collections::HashMap;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 
 use daicho_proto::facts::{Package, Update};
 use daicho_proto::versions::{Manager, compare};
@@ -59,6 +61,8 @@ struct Repository<'a> {
     configured: &'a Configured,
     folder: String,
     repomd: Repomd,
+    /// When the package manager last looked whether there is a newer one.
+    fetched_at: Option<Timestamp>,
 }
 
 /// What waits for the packages that are installed.
@@ -112,7 +116,7 @@ pub(super) fn look(root: &Root, installed: &[Header]) -> Outcome {
                 .to_owned(),
         );
     }
-    let as_of = as_of(&repositories);
+    let as_of = as_of(&repositories, &wanted);
     if as_of.is_none() {
         problems.push("the date of the repositories' metadata is not known: run `dnf makecache`".to_owned());
     }
@@ -146,7 +150,9 @@ fn read_repositories<'a>(
                 continue;
             };
             let Some(repomd) = read_repomd(root, &path, problems) else { continue };
-            let repository = Repository { configured, folder: path, repomd };
+            let fetched_at = root.metadata(&format!("{path}/repodata/repomd.xml")).ok();
+            let fetched_at = fetched_at.and_then(|file| Timestamp::from_second(file.mtime()).ok());
+            let repository = Repository { configured, folder: path, repomd, fetched_at };
             match found.iter_mut().find(|other| other.configured.name == name) {
                 Some(other) if other.repomd.made_at < repository.repomd.made_at => *other = repository,
                 Some(_) => {}
@@ -178,11 +184,29 @@ fn read_repomd(root: &Root, path: &str, problems: &mut Vec<String>) -> Option<Re
     }
 }
 
+/// A repository of fewer of the installed packages than one in so many is a small one.
+const SMALL_SHARE: usize = 10;
+
 /// An unknown date counts as the oldest.
-fn as_of(repositories: &[Repository<'_>]) -> Option<Timestamp> {
-    let advised = |repository: &&Repository<'_>| repository.repomd.updateinfo.is_some();
-    if repositories.iter().any(|repository| advised(&repository)) {
-        repositories.iter().filter(advised).map(|repository| repository.repomd.made_at).min().flatten()
+fn as_of(repositories: &[Repository<'_>], wanted: &WantedByName<'_>) -> Option<Timestamp> {
+    let mut counts = vec![0_usize; repositories.len()];
+    for one in wanted.values().flatten() {
+        let mut of: Vec<usize> = one.offers.iter().map(|offer| offer.repository).collect();
+        of.sort_unstable();
+        of.dedup();
+        of.into_iter().for_each(|repository| counts[repository] += 1);
+    }
+    let all = wanted.values().flatten().count();
+    let dates =
+        repositories.iter().zip(counts).filter(|(repository, _)| repository.repomd.updateinfo.is_some());
+    let dates = dates.map(|(repository, count)| {
+        let made_at = repository.repomd.made_at;
+        let small = count * SMALL_SHARE < all;
+        if small && made_at.is_some() { made_at.max(repository.fetched_at) } else { made_at }
+    });
+    let dates: Vec<Option<Timestamp>> = dates.collect();
+    if !dates.is_empty() {
+        dates.into_iter().min().flatten()
     } else {
         repositories.iter().filter_map(|repository| repository.repomd.made_at).max()
     }

@@ -304,6 +304,20 @@ fn a_machine_that_is_one_image_is_told_apart() {
 }
 
 #[test]
+fn a_quiet_repository_of_few_packages_does_not_make_the_lists_old() {
+    let (folder, root) = machine();
+    let epel = folder.path().join("var/cache/dnf/epel-fedcba9876543210/repodata");
+    std::fs::write(epel.join("repomd.xml"), repomd(true, 1_500_000_000)).unwrap();
+    pack(&epel.join("0-updateinfo.xml.gz"), "<updates></updates>");
+    let as_of = |installed: &[Header]| look(&root, installed).as_of.unwrap().as_second();
+    // One of seven packages, and then one of seventeen.
+    assert_eq!(as_of(&installed()), 1_500_000_000);
+    let mut many = installed();
+    many.extend((0..10).map(|number| header(&format!("own{number}"), None, "1", "1")));
+    assert_eq!(as_of(&many), 1_700_000_000);
+}
+
+#[test]
 fn metadata_that_is_missing_is_no_compliance() {
     let (folder, root) = machine();
     std::fs::remove_dir_all(folder.path().join("var/cache/dnf/baseos-0123456789abcdef")).unwrap();
@@ -352,8 +366,12 @@ fn random_metadata_never_panics() {
         let configuration = Configuration::default();
         let mut names = Vec::new();
         repositories::add(&mut names, "[x]\n");
-        let repository =
-            Repository { configured: &names[0], folder: String::new(), repomd: Repomd::default() };
+        let repository = Repository {
+            configured: &names[0],
+            folder: String::new(),
+            repomd: Repomd::default(),
+            fetched_at: None,
+        };
         let modules = Modules::default();
         let place =
             Place { configuration: &configuration, repository: &repository, index: 0, modules: &modules };
