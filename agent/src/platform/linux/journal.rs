@@ -75,19 +75,35 @@ impl Entry {
 
 /// Asks the journal. A machine without one answers with nothing, and has no problem.
 pub(in crate::platform::linux) fn ask(root: &Root, question: &Question<'_>) -> Journal {
+    let mut entries = Vec::new();
+    let mut journal = visit(root, question, &mut |entry| entries.push(entry));
+    // journald gives what it reads at once one time: the order in which it was written has to stay.
+    entries.reverse();
+    entries.sort_by_key(|entry| entry.at);
+    journal.entries = entries;
+    journal
+}
+
+/// The same, for whoever needs little of many entries: each is given out and forgotten, file by file, mostly the newest
+/// first. The answer has none.
+pub(in crate::platform::linux) fn visit(
+    root: &Root,
+    question: &Question<'_>,
+    each: &mut dyn FnMut(Entry),
+) -> Journal {
     let mut journal = Journal::default();
+    let mut left = question.entries_max;
     let allowance = Cell::new(READ_BYTES_MAX);
     let (mut files, mut whole) = open_all(root, &allowance, &mut journal.problems);
     // The newest first: what the limits leave out is the oldest.
     files.sort_by_key(|(_, _, head)| std::cmp::Reverse(head.last_at));
     whole &= journal.problems.is_empty();
     for (path, file, head) in files {
-        let left = question.entries_max - journal.entries.len();
         let is_dirty = path.ends_with('~');
         let answer = JournalFile::open(&file, &allowance)
-            .and_then(|file| one_file(file, question, left, is_dirty))
-            .unwrap_or_else(|error| Answer { failed: Some(error), ..Answer::default() });
-        journal.entries.extend(answer.entries);
+            .and_then(|file| one_file(file, question, left, is_dirty, each))
+            .unwrap_or_else(|error| Answer::failing(error, head.last_at));
+        left -= answer.entries;
         match &answer.failed {
             Some(error) if !is_dirty => journal.problems.push(format!(
                 "The journal file {path} could not be read whole: {error}; `journalctl --verify` tells what is left of it"
@@ -105,22 +121,19 @@ pub(in crate::platform::linux) fn ask(root: &Root, question: &Question<'_>) -> J
             journal.complete_since = since.map(|since| since.min(before)).or(journal.complete_since);
         }
         whole &= answer.failed.is_none() && answer.cut_at.is_none();
-        if answer.cut_at.is_some() || journal.entries.len() >= question.entries_max {
+        if answer.cut_at.is_some() || left == 0 {
             break;
         }
     }
     journal.complete_since = journal.complete_since.map(|at| at.max(question.since));
-    // journald gives what it reads at once one time: the order in which it was written has to stay.
-    journal.entries.reverse();
-    journal.entries.sort_by_key(|entry| entry.at);
     journal
 }
 
 /// What one file has to say.
 #[derive(Default)]
 struct Answer {
-    /// The newest first.
-    entries: Vec<Entry>,
+    /// How many entries were given out.
+    entries: usize,
     /// Entries of which a value was left out.
     left_out: usize,
     /// Where a limit kept us from older entries: the time of the oldest that was read.
@@ -129,11 +142,22 @@ struct Answer {
     failed: Option<io::Error>,
 }
 
+impl Answer {
+    /// Of a file in which even the way to the entries cannot be read.
+    fn failing(error: io::Error, last_at: u64) -> Self {
+        match error.kind() {
+            io::ErrorKind::QuotaExceeded => Answer { cut_at: Some(last_at), ..Answer::default() },
+            _ => Answer { failed: Some(error), ..Answer::default() },
+        }
+    }
+}
+
 fn one_file(
     mut file: JournalFile<'_, impl ReadAt + ?Sized>,
     question: &Question<'_>,
     entries_max: usize,
     is_dirty: bool,
+    each: &mut dyn FnMut(Entry),
 ) -> io::Result<Answer> {
     let since = u64::try_from(question.since.as_microsecond()).unwrap_or(0);
     let mut answer = Answer::default();
@@ -144,7 +168,16 @@ fn one_file(
     let mut descents = file.descents(question.any_of)?;
     let mut oldest = file.head.last_at;
     let mut older_in_a_row = 0;
-    while let Some(entry) = file.newest(&mut descents)? {
+    loop {
+        let entry = match file.newest(&mut descents) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return Ok(answer),
+            Err(error) => {
+                // The entries that were given out stay counted.
+                let Answer { cut_at, failed, .. } = Answer::failing(error, oldest);
+                return Ok(Answer { cut_at, failed, ..answer });
+            }
+        };
         match file.time_of(entry) {
             Ok(at) if at < since => {
                 older_in_a_row += 1;
@@ -156,7 +189,7 @@ fn one_file(
             Ok(_) => older_in_a_row = 0,
             Err(_) => {}
         }
-        if answer.entries.len() >= entries_max {
+        if answer.entries >= entries_max {
             answer.cut_at = Some(oldest);
             break;
         }
@@ -165,7 +198,10 @@ fn one_file(
                 oldest = raw.at;
                 answer.left_out += usize::from(raw.left_out);
                 match handed_over(raw, question.fields) {
-                    Some(entry) => answer.entries.push(entry),
+                    Some(entry) => {
+                        answer.entries += 1;
+                        each(entry);
+                    }
                     None => answer.failed = Some(damaged("an entry has no time that can be")),
                 }
             }

@@ -147,7 +147,7 @@ fn fuzz(bytes: &[u8]) {
     let allowance = Cell::new(READ_BYTES_MAX);
     for any_of in [&[][..], &["_COMM=sshd", "_TRANSPORT=kernel"]] {
         if let Ok(file) = JournalFile::open(bytes, &allowance) {
-            let _ = one_file(file, &question(any_of), 10_000, true);
+            let _ = one_file(file, &question(any_of), 10_000, true, &mut |_| {});
         }
     }
 }

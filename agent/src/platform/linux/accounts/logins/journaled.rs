@@ -55,19 +55,22 @@ impl Journaled {
     pub(super) fn take(root: &Root, newest: &mut Newest, problems: &mut Vec<String>) -> Self {
         let since = Timestamp::UNIX_EPOCH;
         let question = Question { any_of: WANTED, fields: FIELDS, since, entries_max: ENTRIES_MAX };
-        let journal = journal::ask(root, &question);
-        problems.extend(journal.problems);
-        let mut made = HashMap::new();
-        for entry in journal.entries.iter().filter(|entry| entry.field("_UID") == Some("0")) {
-            if let Some(name) = login(entry) {
+        let mut made: HashMap<String, Timestamp> = HashMap::new();
+        let journal = journal::visit(root, &question, &mut |entry| {
+            if entry.field("_UID") != Some("0") {
+                return;
+            }
+            if let Some(name) = login(&entry) {
                 newest.offer(name.as_bytes(), entry.at, "journal");
-            } else if let Some(name) = made_account(entry)
+            } else if let Some(name) = made_account(&entry).filter(|name| newest.knows(name.as_bytes()))
                 && newest.is_possible(entry.at)
             {
-                // The oldest entry comes first: of two accounts of one name, the later one is there now.
-                made.insert(name.to_owned(), entry.at);
+                // Of two accounts of one name, the later one is there now.
+                let at = made.entry(name.to_owned()).or_insert(entry.at);
+                *at = entry.at.max(*at);
             }
-        }
+        });
+        problems.extend(journal.problems);
         Journaled { made, complete_since: journal.complete_since }
     }
 

@@ -78,6 +78,25 @@ fn wtmpdb_and_its_archives_are_read_and_cron_is_no_login() {
 }
 
 #[test]
+fn rotated_files_are_read_however_they_are_packed() {
+    let folder = tempfile::tempdir().unwrap();
+    lay(folder.path(), "logins/wtmp-20250901.xz", "var/log/wtmp-20250901.xz");
+    assert_eq!(told(&folder, "vendor", 1002), at(1_756_000_000, "wtmp"));
+    let mut plain = Vec::new();
+    lists::open(File::open(Path::new(FIXTURES).join("logins/wtmp-20250901.xz")).unwrap(), "wtmp.xz")
+        .and_then(|mut content| content.read_to_end(&mut plain))
+        .unwrap();
+    for (seconds, name) in [(1_757_000_000_u32, "wtmp.1"), (1_758_000_000, "wtmp-20250902")] {
+        plain[340..344].copy_from_slice(&seconds.to_le_bytes());
+        write(folder.path(), &format!("var/log/{name}"), &plain);
+        assert_eq!(told(&folder, "vendor", 1002), at(i64::from(seconds), "wtmp"));
+    }
+    plain[340..344].copy_from_slice(&1_759_000_000_u32.to_le_bytes());
+    write(folder.path(), "var/log/btmp", &plain);
+    assert_eq!(told(&folder, "vendor", 1002), at(1_758_000_000, "wtmp"), "btmp holds who failed to come in");
+}
+
+#[test]
 fn the_journal_tells_logins_that_root_wrote_down_and_no_others() {
     let folder = tempfile::tempdir().unwrap();
     lay_journal(folder.path());
