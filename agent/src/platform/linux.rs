@@ -117,7 +117,7 @@ impl Platform for Linux {
     }
 
     fn follow_media(&self, tell: &mut dyn FnMut(Timestamp, MediumEvent) -> bool) -> std::io::Result<()> {
-        media::follow(&self.root, &self.uses, tell)
+        media::follow(&self.root, &self.uses, &self.media_records, tell)
     }
 
     fn follow_services(&self, changed: &mut dyn FnMut() -> bool) -> std::io::Result<()> {

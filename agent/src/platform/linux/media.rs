@@ -103,7 +103,7 @@ pub(super) fn look(
         if !records.are_kept {
             return Look::Unreadable { problems };
         }
-        return Look::Seen { value: records::media(&records.connections, &Snapshot::default()), problems };
+        return Look::Seen { value: remembered.media(&records.connections, &Snapshot::default()), problems };
     }
     let boot_time = if root.is_live() { boot_time() } else { None };
     match sysfs::snapshot(root, boot_time) {
@@ -111,7 +111,8 @@ pub(super) fn look(
             if root.is_live() {
                 tell_scans(root, now, uses, &mut snapshot);
             }
-            let recorded = records::media(&records.connections, &snapshot);
+            remembered.learn(&snapshot);
+            let recorded = remembered.media(&records.connections, &snapshot);
             // An empty reader that is built in is no medium.
             let media = snapshot
                 .connected
@@ -131,9 +132,10 @@ pub(super) fn look(
 pub(super) fn follow(
     root: &Root,
     uses: &Mutex<Uses>,
+    remembered: &Remembered,
     tell: &mut dyn FnMut(Timestamp, MediumEvent) -> bool,
 ) -> std::io::Result<()> {
-    if root.is_live() { follower::follow(root, uses, tell) } else { Ok(()) }
+    if root.is_live() { follower::follow(root, uses, remembered, tell) } else { Ok(()) }
 }
 
 /// Writes beside each medium what the antivirus records say of its use.

@@ -17,7 +17,7 @@ use super::super::root::Root;
 use super::tracker::Tracker;
 use super::uevent::Uevent;
 use super::uses::Uses;
-use super::{boot_time, sysfs};
+use super::{Remembered, boot_time, sysfs};
 use crate::clock;
 
 /// The kernel's own messages; group 2 are udev's.
@@ -34,6 +34,7 @@ const WAITING_BYTES: usize = 1024 * 1024;
 pub(super) fn follow(
     root: &Root,
     uses: &Mutex<Uses>,
+    remembered: &Remembered,
     tell: &mut dyn FnMut(Timestamp, MediumEvent) -> bool,
 ) -> io::Result<()> {
     let socket = listen()?;
@@ -43,6 +44,7 @@ pub(super) fn follow(
     // After the socket is bound: what arrives during the look waits there.
     let snapshot = sysfs::snapshot(root, boot_time())?;
     uses_now().begin(&snapshot);
+    remembered.learn(&snapshot);
     let mut tracker = Tracker::starting_with(snapshot);
     loop {
         let (heard, remounted) = wait(&socket, &mounts)?;
@@ -56,6 +58,7 @@ pub(super) fn follow(
         if look {
             let mut snapshot = sysfs::snapshot(root, boot_time())?;
             uses_now().see(&snapshot, now, &record);
+            remembered.learn(&snapshot);
             super::tell_scans(root, now, uses, &mut snapshot);
             events.extend(tracker.media_now(snapshot));
         }

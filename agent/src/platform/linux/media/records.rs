@@ -3,6 +3,7 @@
 //! The kernel's ring buffer would need CAP_SYSLOG, which can also erase it: the agent does without, and reads what the
 //! logging daemons made of it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,13 +51,43 @@ pub(super) struct Records {
     pub(super) are_kept: bool,
 }
 
-/// The records as they were read last.
+/// What is kept from one look to the next.
 #[derive(Debug, Default)]
-pub(in super::super) struct Remembered(Mutex<Option<(Timestamp, Arc<Records>)>>);
+pub(in super::super) struct Remembered {
+    /// The records as they were read last.
+    records: Mutex<Option<(Timestamp, Arc<Records>)>>,
+    /// What each model is that was ever seen while it was in: the records alone tell a card terminal from a phone by
+    /// nothing.
+    models: Mutex<Models>,
+}
+
+/// By vendor and product.
+pub(super) type Models = BTreeMap<(String, String), Option<MediumKind>>;
+
+/// Models that are remembered: more than a ward's machine ever sees.
+const MODELS_MAX: usize = 512;
 
 impl Remembered {
+    /// Takes in what is plugged in now. Once a medium, a model stays one: while it leaves, little of it is there.
+    pub(super) fn learn(&self, snapshot: &Snapshot) {
+        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        for device in &snapshot.usb {
+            let (Some(vendor), Some(product)) = (&device.vendor_id, &device.product_id) else { continue };
+            let name = (vendor.clone(), product.clone());
+            if models.len() < MODELS_MAX || models.contains_key(&name) {
+                let kind = models.entry(name).or_default();
+                *kind = device.kind.or(*kind);
+            }
+        }
+    }
+
+    /// Those of the recorded connections that a look at what is there does not show.
+    pub(super) fn media(&self, connections: &[Connection], snapshot: &Snapshot) -> Vec<Medium> {
+        media(connections, snapshot, &self.models.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub(super) fn records(&self, root: &Root, now: Timestamp) -> Arc<Records> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, records)) = held.as_ref() {
             let age = now.duration_since(*at);
             if !age.is_negative() && age < READ_AGAIN_AFTER {
@@ -97,25 +128,28 @@ pub(super) fn read(root: &Root, now: Timestamp) -> Records {
     records
 }
 
-/// Those of the connections that a look at what is there does not show.
-pub(super) fn media(connections: &[Connection], snapshot: &Snapshot) -> Vec<Medium> {
+fn media(connections: &[Connection], snapshot: &Snapshot, models: &Models) -> Vec<Medium> {
     let mut told: Vec<&Connection> = Vec::new();
     let mut media = Vec::new();
     for connection in connections {
-        let same_numbers = |device: &&UsbDevice| {
-            device.vendor_id == connection.vendor_id && device.product_id == connection.product_id
+        let (Some(vendor_id), Some(product_id)) = (&connection.vendor_id, &connection.product_id) else {
+            continue;
         };
         let is_it = |device: &UsbDevice| {
-            connection.until.is_none() && device.name == connection.port && device.number == connection.number
+            connection.until.is_none()
+                && device.name == connection.port
+                && device.number == connection.number
+                && device.vendor_id.as_ref() == Some(vendor_id)
+                && device.product_id.as_ref() == Some(product_id)
         };
-        let like_it = snapshot.usb.iter().filter(same_numbers).collect::<Vec<_>>();
-        // One that is there now says better what those like it are.
-        let kind = match (connection.kind(), like_it.first()) {
-            (Some(MediumKind::Other), Some(device)) => device.kind,
+        // One that was seen says better what those like it are.
+        let model = models.get(&(vendor_id.clone(), product_id.clone()));
+        let kind = match (connection.kind(), model) {
+            (Some(MediumKind::Other), Some(kind)) => *kind,
             (kind, _) => kind,
         };
-        let again = told.iter().any(|other| is_same(other, connection));
-        let Some(kind) = kind.filter(|_| !again && !like_it.iter().any(|device| is_it(device))) else {
+        let is_told = told.iter().any(|other| is_same(other, connection)) || snapshot.usb.iter().any(is_it);
+        let Some(kind) = kind.filter(|_| !is_told) else {
             continue;
         };
         told.push(connection);

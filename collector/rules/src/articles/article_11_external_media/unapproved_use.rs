@@ -28,9 +28,13 @@ pub(in crate::articles) static RULE: Rule = Rule {
     assess,
 };
 
-/// Days for which a loss of observations makes it unknown whether a medium was used: what is older was looked at by a
-/// person, or never will be.
+/// Days for which a loss of observations, or a record that does not tell what was connected, makes it unknown whether a
+/// medium was used: what is older was looked at by a person, or never will be.
 const GAP_DAYS: i64 = 30;
+
+fn is_recent(evidence: &Evidence<'_>, at: Timestamp) -> bool {
+    evidence.now.duration_since(at) < jiff::SignedDuration::from_hours(24 * GAP_DAYS)
+}
 
 fn assess(evidence: &Evidence<'_>) -> Assessment {
     let mut assessment = Assessment::satisfied();
@@ -39,9 +43,7 @@ fn assess(evidence: &Evidence<'_>) -> Assessment {
         judge(evidence, sighting, &mut assessment);
     }
     let gaps = evidence.record.map_or(&[][..], |record| &record.gaps);
-    let recent =
-        |at: Timestamp| evidence.now.duration_since(at) < jiff::SignedDuration::from_hours(24 * GAP_DAYS);
-    if let Some(gap) = gaps.iter().rev().find(|gap| recent(gap.until)) {
+    if let Some(gap) = gaps.iter().rev().find(|gap| is_recent(evidence, gap.until)) {
         let (from, to) = (words::day(gap.since), words::day(gap.until));
         assessment.unknowns.push(Unknown {
             subject: None,
@@ -94,7 +96,9 @@ fn judge(evidence: &Evidence<'_>, sighting: &Sighting, assessment: &mut Assessme
     let subject = medium.subject();
     if let Some(at) = unapproved {
         if medium.kind == MediumKind::Other && sighting.is_from_records(at) {
-            assessment.doubt(subject.clone(), nameless(&subject, at));
+            if is_recent(evidence, at) {
+                assessment.doubt(subject.clone(), nameless(&subject, at));
+            }
         } else {
             assessment.findings.push(finding(evidence, sighting, at, &rows));
         }

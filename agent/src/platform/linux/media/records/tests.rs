@@ -151,5 +151,8 @@ fn one_connection_in_two_records_is_told_once() {
         log.take(at, "usb-storage 1-2:1.0: USB Mass Storage device detected");
     }
     let connections = log.finish();
-    assert_eq!((connections.len(), media(&connections, &Snapshot::default()).len()), (2, 1));
+    assert_eq!(
+        (connections.len(), Remembered::default().media(&connections, &Snapshot::default()).len()),
+        (2, 1)
+    );
 }
