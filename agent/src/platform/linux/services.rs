@@ -106,8 +106,10 @@ fn users(root: &Root) -> Users {
 /// What is configured; nobody knows what runs.
 fn from_files(root: &Root) -> Look<Vec<Service>> {
     let mut problems = Vec::new();
-    let units = units::read(root, &mut problems);
-    let mut services = units::as_services(&units);
+    let mut services = Vec::new();
+    if starts_with_systemd(root) {
+        services = units::as_services(&units::read(root, &mut problems));
+    }
     let nobody = Running::default();
     let scripts = if root.exists("/etc/runlevels") {
         scripts::openrc(root, &nobody, &mut problems)
@@ -124,6 +126,15 @@ fn from_files(root: &Root) -> Look<Vec<Service>> {
         (true, true) => Look::Unsupported,
         (true, false) => Look::Unreadable { problems },
         (false, _) => Look::Seen { value: sorted(services), problems },
+    }
+}
+
+/// Whether systemd would start this machine: `/sbin/init` leads to it, or nothing is there (a part of a system, an image
+/// of a container). Packages bring units for systemd also where another init is in charge, and never reads them.
+fn starts_with_systemd(root: &Root) -> bool {
+    match root.read_link("/sbin/init") {
+        Ok(target) => target.ends_with("/systemd"),
+        Err(_) => !root.exists("/sbin/init"),
     }
 }
 

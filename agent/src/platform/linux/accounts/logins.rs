@@ -132,7 +132,10 @@ fn take_wtmp(root: &Root, newest: &mut Newest, problems: &mut Vec<String>) {
             Vec::new()
         }
     };
-    let is_wtmp = |name: &&String| *name == "wtmp" || name.starts_with("wtmp.") || name.starts_with("wtmp-");
+    // Debian 13 keeps wtmpdb's database here, too.
+    let is_wtmp = |name: &&String| {
+        *name == "wtmp" || (name.starts_with("wtmp.") && !name.ends_with(".db")) || name.starts_with("wtmp-")
+    };
     for name in names.iter().filter(is_wtmp) {
         let path = format!("/var/log/{name}");
         let taken = root

@@ -14,8 +14,9 @@ use crate::platform::linux::sqlite;
 /// Where lastlog2 is; one row for each account that ever logged in.
 pub(super) const LASTLOG2: &str = "/var/lib/lastlog/lastlog2.db";
 
-/// Where wtmpdb is. Its rotation moves old rows into `wtmp_YYYYMMDD.db` beside it.
-const WTMPDB_FOLDER: &str = "/var/lib/wtmpdb";
+/// Where wtmpdb is; Debian keeps it below /var/log, with a link from the other folder to the newest. Its rotation moves
+/// old rows into `wtmp_YYYYMMDD.db` beside it.
+const WTMPDB_FOLDERS: [&str; 2] = ["/var/lib/wtmpdb", "/var/log"];
 
 /// `Type` of a session in wtmpdb (USER_PROCESS in wtmpdb.h).
 const SESSION: i64 = 3;
@@ -48,15 +49,13 @@ pub(super) fn take_lastlog2(
 
 /// Takes wtmpdb and its archives in.
 pub(super) fn take_wtmpdb(root: &Root, newest: &mut Newest, problems: &mut Vec<String>) {
-    let names = match root.list(WTMPDB_FOLDER) {
-        Ok(names) => names,
-        Err(error) => {
-            told::<()>(WTMPDB_FOLDER, Err(error), problems);
-            return;
-        }
-    };
-    for name in names.iter().filter(|name| name.starts_with("wtmp") && name.ends_with(".db")) {
-        let path = format!("{WTMPDB_FOLDER}/{name}");
+    let mut databases: Vec<String> = Vec::new();
+    for folder in WTMPDB_FOLDERS {
+        let Some(names) = told(folder, root.list(folder), problems) else { continue };
+        let own = names.into_iter().filter(|name| name.starts_with("wtmp") && name.ends_with(".db"));
+        databases.extend(own.map(|name| format!("{folder}/{name}")));
+    }
+    for path in databases {
         let taken = steadily(root, &path, |file, log| {
             sqlite::rows(file, log, "wtmp", &mut |columns, row| {
                 let column = |name: &str| columns.iter().position(|column| column.eq_ignore_ascii_case(name));
