@@ -22,7 +22,7 @@ const MEMORY_BYTES_MAX: u64 = 100 * 1024 * 1024;
 const PROCESSOR_SECONDS_MAX: u64 = 60;
 
 /// A corpus is what CI reads each time; the fuzzer's own grows without end.
-const CORPUS_BYTES_MAX: u64 = 256 * 1024;
+const CORPUS_BYTES_MAX: u64 = 128 * 1024;
 
 fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
