@@ -110,19 +110,21 @@ impl<'a> Book<'a> {
     fn walk(&self, root: u32, each: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         // A tree visits each page once: whoever comes back more often goes in circles. A log may claim any number of
         // pages, so those are counted that are there.
-        let mut visits = self.visits_max;
-        self.descend(root, DEPTH_MAX, &mut visits, &mut Vec::new(), each)
+        let bytes = u64::from(self.visits_max) * self.page_bytes as u64;
+        let mut allowance = Allowance { visits: self.visits_max, bytes };
+        self.descend(root, DEPTH_MAX, &mut allowance, &mut Vec::new(), each)
     }
 
     fn descend(
         &self,
         number: u32,
         depth: u32,
-        visits: &mut u32,
+        allowance: &mut Allowance,
         payload: &mut Vec<u8>,
         each: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
-        *visits = visits.checked_sub(1).ok_or_else(|| damaged("its pages go in circles"))?;
+        allowance.visits =
+            allowance.visits.checked_sub(1).ok_or_else(|| damaged("its pages go in circles"))?;
         let depth = depth.checked_sub(1).ok_or_else(|| damaged("its pages go in circles"))?;
         let page = self.page(number)?;
         let head = if number == 1 { 100 } else { 0 };
@@ -134,10 +136,10 @@ impl<'a> Book<'a> {
             match kind {
                 INTERIOR_TABLE => {
                     let child = u32::from_be_bytes(bytes_at(&page, at)?);
-                    self.descend(child, depth, visits, payload, each)?;
+                    self.descend(child, depth, allowance, payload, each)?;
                 }
                 LEAF_TABLE => {
-                    self.gather(&page, at, payload)?;
+                    self.gather(&page, at, allowance, payload)?;
                     each(payload)?;
                 }
                 _ => return Err(damaged("a page of its table is of another kind")),
@@ -146,7 +148,7 @@ impl<'a> Book<'a> {
         match kind {
             INTERIOR_TABLE => {
                 let last = u32::from_be_bytes(bytes_at(&page, head + 8)?);
-                self.descend(last, depth, visits, payload, each)
+                self.descend(last, depth, allowance, payload, each)
             }
             LEAF_TABLE => Ok(()),
             _ => Err(damaged("a page of its table is of another kind")),
@@ -154,13 +156,21 @@ impl<'a> Book<'a> {
     }
 
     /// The payload of the cell at `at`, its overflow pages included (1.6, "cell payload overflow").
-    fn gather(&self, page: &[u8], at: usize, payload: &mut Vec<u8>) -> io::Result<()> {
+    fn gather(
+        &self,
+        page: &[u8],
+        at: usize,
+        allowance: &mut Allowance,
+        payload: &mut Vec<u8>,
+    ) -> io::Result<()> {
         let (length, at) = varint(page, at)?;
         let (_rowid, at) = varint(page, at)?;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         if length > PAYLOAD_BYTES_MAX {
             return Err(damaged("a header is longer than can be"));
         }
+        let left = allowance.bytes.checked_sub(length as u64);
+        allowance.bytes = left.ok_or_else(|| damaged("its rows lie upon each other"))?;
         let local = if length <= self.usable - 35 {
             length
         } else {
@@ -186,6 +196,13 @@ impl<'a> Book<'a> {
     }
 }
 
+/// What a walk may still read. Rows share no bytes, so that all of them together are no longer than the file: pointers
+/// that lead to one row again and again would make gigabytes out of kilobytes.
+struct Allowance {
+    visits: u32,
+    bytes: u64,
+}
+
 /// A row in the record format (2.1): the columns' types, then their values.
 pub(super) struct Row<'a> {
     columns: Vec<(u64, &'a [u8])>,
@@ -205,6 +222,7 @@ impl<'a> Row<'a> {
                 1..=4 => kind,
                 5 => 6,
                 6 | 7 => 8,
+                10 | 11 => return Err(damaged("a row has a type that only SQLite's own work in memory has")),
                 _ => (kind - 12) / 2,
             };
             let end = usize::try_from(length).ok().and_then(|length| value.checked_add(length));

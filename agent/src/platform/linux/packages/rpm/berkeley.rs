@@ -39,6 +39,12 @@ pub(super) fn read(file: &File, _log: Option<&File>, each: &mut dyn FnMut(&[u8])
         return Err(damaged("it is shorter than it says"));
     }
     let mut value = Vec::new();
+    // Values share no bytes: items that name one chain again and again would make gigabytes out of kilobytes.
+    let mut left = file.metadata()?.len();
+    let mut take = |length: u64| {
+        left = left.checked_sub(length).ok_or_else(|| damaged("its headers are longer than the file"))?;
+        io::Result::Ok(())
+    };
     for number in 1..pages {
         let page = book.page(number)?;
         if !matches!(page[25], PAGE_HASH | PAGE_HASH_UNSORTED) {
@@ -52,11 +58,14 @@ pub(super) fn read(file: &File, _log: Option<&File>, each: &mut dyn FnMut(&[u8])
             // Keys and values take turns.
             let is_value = item % 2 == 1;
             if is_value && kind == ITEM_ELSEWHERE {
-                book.chain(book.number(&page, at + 4)?, book.number(&page, at + 8)?, pages, &mut value)?;
+                let length = book.number(&page, at + 8)?;
+                take(u64::from(length))?;
+                book.chain(book.number(&page, at + 4)?, length, pages, &mut value)?;
                 each(&value);
             } else if is_value && kind == ITEM_HERE {
                 let here = page.get(at + 1..end).ok_or_else(|| damaged("the items are out of order"))?;
                 if here.len() >= HEADER_BYTES_MIN {
+                    take(here.len() as u64)?;
                     each(here);
                 }
             }

@@ -32,6 +32,8 @@ pub(super) fn read(file: &File, _log: Option<&File>, each: &mut dyn FnMut(&[u8])
     }
     let mut page = [0; PAGE_BYTES];
     let mut blob = Vec::new();
+    // Headers share no bytes: slots that point at one blob again and again would make gigabytes out of kilobytes.
+    let mut left = file.metadata()?.len();
     for number in 0..u64::from(pages) {
         file.read_exact_at(&mut page, number * PAGE_BYTES as u64)?;
         // The header takes the place of the first two slots.
@@ -51,9 +53,12 @@ pub(super) fn read(file: &File, _log: Option<&File>, each: &mut dyn FnMut(&[u8])
                 return Err(damaged("a slot points at what is not its package"));
             }
             let length = u32::from_le_bytes(bytes_at(&blob_head, 12)?);
-            if u64::from(length) > file.metadata()?.len() || length > BLOB_BYTES_MAX {
+            if length > BLOB_BYTES_MAX {
                 return Err(damaged("a header is longer than can be"));
             }
+            left = left
+                .checked_sub(u64::from(length))
+                .ok_or_else(|| damaged("its headers are longer than the file"))?;
             blob.resize(length as usize, 0);
             file.read_exact_at(&mut blob, offset + 16)?;
             each(&blob);
