@@ -136,15 +136,16 @@ impl Blocks {
         for part in self.with_parts(disks) {
             let record = udev_record(root, &part.number);
             let uuid = record.filesystem_uuid.or_else(|| linked(root, "by-uuid", &part.name));
-            let Some(uuid) = uuid else {
-                continue;
-            };
             let label = record.label.or_else(|| linked(root, "by-label", &part.name));
-            if record.is_filesystem {
-                return (Some(uuid), label);
+            // A disc may have a label and no UUID.
+            if uuid.is_none() && label.is_none() {
+                continue;
             }
-            if packed.0.is_none() {
-                packed = (Some(uuid), label);
+            if record.is_filesystem {
+                return (uuid, label);
+            }
+            if packed == (None, None) {
+                packed = (uuid, label);
             }
         }
         packed

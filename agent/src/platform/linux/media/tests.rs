@@ -323,6 +323,16 @@ fn without_udev_the_links_of_dev_tell_the_filesystem() {
 }
 
 #[test]
+fn a_filesystem_with_a_label_and_no_uuid_keeps_its_label() {
+    let tree = Tree::new();
+    tree.stick("7");
+    tree.disk("60125184");
+    tree.write("/run/udev/data/b8:16", "E:ID_FS_LABEL=DISC\nE:ID_FS_USAGE=filesystem\n");
+    let media = tree.media();
+    assert_eq!((media[0].filesystem_uuid.as_deref(), media[0].label.as_deref()), (None, Some("DISC")));
+}
+
+#[test]
 fn cards_and_discs_count_when_they_are_in_and_the_machines_own_disks_never() {
     let tree = Tree::new();
     tree.block("/devices/pci0000:00/ata1/block/sda", &[("dev", "8:0"), ("size", "9"), ("removable", "0")]);
