@@ -103,7 +103,7 @@ fn what_carries_files_is_known_by_its_interfaces_and_a_keyboard_is_no_finding() 
                 ("usb-tablet", json!({})),
                 ("usb-wacom-tablet", json!({})),
                 ("usb-audio", json!({ "audiodev": "silence" })),
-                ("usb-serial", json!({ "chardev": "nothing" })),
+                ("usb-serial", json!({ "chardev": "nothing", "always-plugged": true })),
                 ("usb-ccid", json!({})),
                 ("usb-hub", json!({})),
             ];

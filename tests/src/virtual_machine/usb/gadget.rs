@@ -48,7 +48,8 @@ impl VirtualMachine {
     pub fn stop_playing(&self, slot: usize) {
         let script = format!(
             "set -e; cd /sys/kernel/config/usb_gadget/g{slot}; echo >UDC\n\
-             find configs/c.1 -type l -delete; rmdir configs/c.1; rmdir functions/*; rmdir strings/* 2>/dev/null || true\n\
+             find configs/c.1 -type l -delete; rmdir configs/c.1\n\
+             rmdir functions/*/lun.[1-9] 2>/dev/null || true; rmdir functions/*; rmdir strings/* 2>/dev/null || true\n\
              cd ..; rmdir g{slot}\n"
         );
         self.feed("sh", script.as_bytes());

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::super::root::Root;
 use super::mounts::{self, Mount};
-use super::sysfs::{attribute, device_path, is_below};
+use super::sysfs::{attribute, device_path};
 use super::{Connected, Slot, udev};
 
 /// SCSI's type of a CD, DVD or BD drive (SPC, peripheral device type).
@@ -70,11 +70,12 @@ impl Blocks {
         self.all.iter().filter(below).filter(|block| !block.is_partition).collect()
     }
 
-    /// Whole disks that belong to none of these devices, and are no disk that software makes up.
-    pub(super) fn not_below(&self, devices: &BTreeSet<String>) -> Vec<&Block> {
+    /// Whole disks that hang on no USB bus, and are no disk that software makes up. One of a USB device that just came or
+    /// goes is that device's, also where the device was not seen.
+    pub(super) fn on_no_usb(&self) -> Vec<&Block> {
         let real = self.all.iter().filter(|block| !block.is_partition);
         let real = real.filter(|block| !block.path.starts_with("/devices/virtual/"));
-        real.filter(|block| !is_below(&block.path, devices)).collect()
+        real.filter(|block| !block.path.split('/').any(is_usb_bus)).collect()
     }
 
     /// The disks, their partitions, and what lies on those.
@@ -231,6 +232,11 @@ fn linked(root: &Root, kind: &str, name: &str) -> Option<String> {
         target.rsplit('/').next() == Some(name)
     };
     links.iter().find(leads).map(|link| udev::unescaped(link))
+}
+
+/// The folder of a bus below its controller: `usb1`.
+fn is_usb_bus(folder: &str) -> bool {
+    folder.strip_prefix("usb").is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// Whether a port that people reach leads to this disk: PCI devices above it say so (`removable`, Linux 5.14).

@@ -34,12 +34,13 @@ pub(super) fn snapshot(root: &Root, boot_time: Option<Timestamp>) -> io::Result<
         let Some(path) = device_path(root, &format!("{USB}/{name}")) else {
             continue;
         };
-        let (device, connected) = read_usb(root, path, &interfaces, &blocks, boot_time);
+        let Some((device, connected)) = read_usb(root, path, &interfaces, &blocks, boot_time) else {
+            continue;
+        };
         snapshot.usb.push(device);
         snapshot.connected.extend(connected);
     }
-    let usb_paths = snapshot.usb.iter().map(|device| device.path.clone()).collect();
-    let others = blocks.not_below(&usb_paths).into_iter();
+    let others = blocks.on_no_usb().into_iter();
     let others: Vec<Connected> = others.filter_map(|disk| blocks.medium_of_its_own(root, disk)).collect();
     snapshot.connected.extend(others);
     doubt_shared_serials(&mut snapshot.connected);
@@ -63,14 +64,15 @@ fn doubt_shared_serials(connected: &mut [Connected]) {
     }
 }
 
-/// One USB device, and what is connected with it. `None`: it carries no files, or it left while we looked.
+/// One USB device, and what is connected with it if it carries files. `None`: it left while we looked, and what was read
+/// of it may be the half.
 fn read_usb(
     root: &Root,
     path: String,
     interfaces: &[&str],
     blocks: &Blocks,
     boot_time: Option<Timestamp>,
-) -> (UsbDevice, Option<Connected>) {
+) -> Option<(UsbDevice, Option<Connected>)> {
     let folder = format!("/sys{path}");
     let four_digits = |name| attribute(root, &folder, name).map(|id| id.to_lowercase());
     let record = attribute(root, &folder, "dev")
@@ -107,7 +109,11 @@ fn read_usb(
         let key = format!("{}#{number}", device.path);
         Connected { key, path: device.path.clone(), is_fixed, slot: slot_of(&disks), medium }
     });
-    (device, connected)
+    // The kernel takes the interfaces and the descriptors away first, then this attribute, then the strings
+    // (drivers/usb/core/sysfs.c): what is read before it was seen again is whole.
+    let is_whole = !traits.interfaces.is_empty() || root.exists(&format!("{folder}/descriptors"));
+    let is_here = device.vendor_id.is_some() && four_digits("idVendor") == device.vendor_id;
+    (is_whole && is_here && device.product_id.is_some()).then_some((device, connected))
 }
 
 fn slot_of(disks: &[&Block]) -> Slot {
@@ -210,10 +216,4 @@ pub(super) fn attribute(root: &Root, folder: &str, name: &str) -> Option<String>
 
 fn hexadecimal(text: Option<String>) -> u8 {
     text.and_then(|text| u8::from_str_radix(&text, 16).ok()).unwrap_or_default()
-}
-
-/// Whether `path` lies below one of these devices.
-pub(super) fn is_below(path: &str, devices: &BTreeSet<String>) -> bool {
-    let mut ends = path.match_indices('/').map(|(at, _)| &path[..at]);
-    ends.any(|parent| devices.contains(parent))
 }

@@ -333,6 +333,26 @@ fn a_filesystem_with_a_label_and_no_uuid_keeps_its_label() {
 }
 
 #[test]
+fn a_stick_that_leaves_while_we_look_is_no_stick_without_a_serial_number() {
+    let tree = Tree::new();
+    tree.stick("7");
+    tree.disk("60125184");
+    assert_eq!(tree.media().len(), 1);
+    // The kernel's order: the interface, then the device's attributes one by one, then its strings and itself.
+    fs::remove_dir_all(tree.at(&format!("/sys{PORT}/1-2:1.0"))).unwrap();
+    assert_eq!(tree.media(), []);
+    tree.interface(PORT, "08", "06", "50");
+    tree.disk("60125184");
+    for attribute in ["idProduct", "idVendor", "serial"] {
+        fs::remove_file(tree.at(&format!("/sys{PORT}/{attribute}"))).unwrap();
+        assert_eq!(tree.media(), [], "{attribute} is gone");
+    }
+    tree.unplug(PORT);
+    tree.disk("60125184");
+    assert_eq!(tree.media(), [], "its disk alone is left");
+}
+
+#[test]
 fn cards_and_discs_count_when_they_are_in_and_the_machines_own_disks_never() {
     let tree = Tree::new();
     tree.block("/devices/pci0000:00/ata1/block/sda", &[("dev", "8:0"), ("size", "9"), ("removable", "0")]);
