@@ -125,6 +125,24 @@ fn a_stick_is_followed_through_mounts_pulls_hubs_sleep_and_boots() {
         assert_eq!(sighting["found_afterwards"], false, "{sighting}");
         hospital.site.wait_for(UNAPPROVED, "46f4:0001:LIFE-STAYS", "open");
         hospital.machine.unplug_stick("s");
+        hospital.wait_for_use("gone", "LIFE-STAYS", |it| it["present"] == false);
+    });
+    hospital.step("one that came and went while the agent was stopped is found afterwards", |hospital| {
+        hospital.machine.run("systemctl stop daicho-agent");
+        hospital.machine.plug_stick("o", &stick, "LIFE-MISSED");
+        hospital.machine.until("the kernel's word", "journalctl -k -b | grep -q LIFE-MISSED");
+        hospital.machine.unplug_stick("o");
+        let gone = "journalctl -k -b | sed '1,/LIFE-MISSED/d' | grep -q 'USB disconnect'";
+        hospital.machine.until("the kernel's word", gone);
+        hospital.machine.run("systemctl start daicho-agent");
+        let sighting = hospital.wait_for_use("found", "LIFE-MISSED", |it| it["found_afterwards"] == true);
+        assert_eq!((&sighting["present"], &sighting["uses"]), (&json!(false), &json!(1)), "{sighting}");
+        let violation = hospital.site.wait_for(UNAPPROVED, "46f4:0001:LIFE-MISSED", "open");
+        assert!(violation["summary"]["ja"].to_string().contains("後で判明"), "{violation}");
+        for seen_live in ["LIFE-STAYS", "LIFE-RESTART"] {
+            let known = hospital.wait_for_use("known", seen_live, |_| true);
+            assert_eq!(known["found_afterwards"], false, "the journal tells again what was seen: {known}");
+        }
     });
     hospital.close();
 }
@@ -152,13 +170,18 @@ fn sticks_that_cannot_be_told_apart_are_said_to_be_indistinguishable() {
             hospital.machine.stop_playing(0);
         },
     );
-    hospital.step("two with one serial number are two media in the inventory", |hospital| {
-        hospital.machine.plug_stick("one", &stick, "SAME");
-        hospital.machine.plug_stick("two", &twin, "SAME");
-        for label in ["STICK", "TWIN"] {
-            hospital.wait_for_medium(label, "SAME", |it| it["label"] == label);
-        }
-    });
+    hospital.step(
+        "two with one serial number are two media, and an approval of that number is none",
+        |hospital| {
+            hospital.machine.plug_stick("one", &stick, "SAME");
+            hospital.machine.plug_stick("two", &twin, "SAME");
+            for label in ["STICK", "TWIN"] {
+                hospital.wait_for_medium(label, "SAME", |it| it["label"] == label);
+            }
+            hospital.import("USB-03,46f4,0001,SAME");
+            wait_for_doubt(hospital, "46f4:0001:SAME");
+        },
+    );
     hospital.close();
 }
 
