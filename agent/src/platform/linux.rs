@@ -17,6 +17,7 @@ mod host;
 mod journal;
 mod media;
 mod packages;
+mod people;
 mod read_at;
 pub mod root;
 mod services;

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use daicho_proto::facts::{Look, Service, ServiceManager};
 
+use super::people;
 use super::root::Root;
 
 mod bus;
@@ -17,11 +18,14 @@ mod containers;
 pub(super) mod diagnosis;
 mod follower;
 mod inetd;
+pub(super) mod jobs;
+mod personal;
 pub(super) mod places;
 mod processes;
 mod scripts;
 mod sockets;
-mod units;
+pub(super) mod supervised;
+pub(super) mod units;
 
 pub(super) use follower::follow;
 use places::{Place, Users};
@@ -30,11 +34,22 @@ use processes::{Process, Running};
 /// What changes when a service is installed, enabled or disabled.
 pub(super) const WATCHED: &[&str] = &[
     "/etc/systemd/system",
+    "/etc/systemd/system/multi-user.target.wants",
+    "/etc/systemd/user",
+    "/run/systemd/system",
+    "/run/systemd/transient",
+    "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
     "/etc/init.d",
     "/etc/runlevels",
     "/etc/inetd.conf",
     "/etc/xinetd.d",
+    "/etc/service",
+    "/etc/crontab",
+    "/etc/cron.d",
+    "/etc/cron.daily",
+    "/var/spool/cron",
+    "/var/spool/cron/crontabs",
 ];
 
 /// Looks at the services.
@@ -49,6 +64,7 @@ fn live(root: &Root) -> Look<Vec<Service>> {
     let mut services = Vec::new();
     // sd_booted(3): this folder is there if and only if systemd runs the machine.
     let by_systemd = root.exists("/run/systemd/system");
+    let by_init = !by_systemd && running.commands.get(&1).is_some_and(|command| command == "init");
     if by_systemd {
         let units = units::read(root, &mut problems);
         match bus::ask() {
@@ -63,24 +79,33 @@ fn live(root: &Root) -> Look<Vec<Service>> {
         units::hand_out(&mut services, &units, processes);
     } else if root.exists("/run/openrc/softlevel") {
         services.extend(scripts::openrc(root, &running, &mut problems));
-    } else if running.commands.get(&1).is_some_and(|command| command == "init") {
+    } else if by_init {
         services.extend(scripts::system_v(root, &running, &mut problems));
     }
+    services.extend(supervised::read(root, by_init, &running, &mut problems));
     services.extend(inetd::read(root, &mut problems));
     services.extend(containers::running(root, processes));
+    let people = people::read(root, &mut problems);
+    let users = users(root);
+    services.extend(personal::read(root, &people, Some(processes), &mut problems));
+    services.extend(jobs::read(root, &users, &mut problems));
     let is_told = |process: &Process| match &process.place {
         // A unit is told by systemd alone; below another manager the group of a process is only a name.
         Place::Unit(_) | Place::Manager => by_systemd,
         Place::Container { .. } => true,
         Place::OpenRc(name) => services.iter().any(|service| service.name == *name),
-        Place::UserUnit { .. } | Place::Session { .. } | Place::Nowhere => by_systemd && process.pid == 1,
+        Place::UserUnit { uid, unit } => {
+            let name = format!("{}:{unit}", users.name(*uid));
+            services.iter().any(|service| service.name == name)
+        }
+        Place::Session { .. } | Place::Nowhere => by_systemd && process.pid == 1,
     };
     let others: Vec<&Process> = processes
         .iter()
         .filter(|process| !is_told(process))
         .filter(|process| !process.listening.is_empty() || (!by_systemd && process.stays))
         .collect();
-    let others = by_program(&others, &users(root));
+    let others = by_program(&others, &users);
     services.extend(others);
     match problems.is_empty() {
         false if services.is_empty() => Look::Unreadable { problems },
@@ -91,14 +116,10 @@ fn live(root: &Root) -> Look<Vec<Service>> {
 /// Who is who on this machine.
 fn users(root: &Root) -> Users {
     let text = root.read_text("/etc/passwd").unwrap_or_default();
-    let each = text.lines().filter_map(|line| {
-        let mut columns = line.split(':');
-        Some((columns.nth(1).and(columns.next())?.parse().ok()?, line.split(':').next()?.to_owned()))
-    });
     let mut names = BTreeMap::new();
     // Of two users with one number, the first is who everybody sees.
-    for (uid, name) in each {
-        names.entry(uid).or_insert(name);
+    for person in people::parse(&text) {
+        names.entry(person.uid).or_insert(person.name);
     }
     Users(names)
 }
@@ -121,7 +142,12 @@ fn from_files(root: &Root) -> Look<Vec<Service>> {
         |script: &Service| services.iter().any(|unit| unit.name == format!("{}.service", script.name));
     let scripts: Vec<Service> = scripts.into_iter().filter(|script| !shadowed(script)).collect();
     services.extend(scripts);
+    let by_init = services.iter().all(|service| service.manager != ServiceManager::Systemd);
+    services.extend(supervised::read(root, by_init, &nobody, &mut problems));
     services.extend(inetd::read(root, &mut problems));
+    let people = people::read(root, &mut problems);
+    services.extend(personal::read(root, &people, None, &mut problems));
+    services.extend(jobs::read(root, &users(root), &mut problems));
     match (services.is_empty(), problems.is_empty()) {
         (true, true) => Look::Unsupported,
         (true, false) => Look::Unreadable { problems },

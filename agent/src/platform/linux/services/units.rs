@@ -16,7 +16,7 @@ use crate::platform::linux::root::Root;
 mod file;
 mod folders;
 
-pub(super) use file::Parsed;
+pub(in crate::platform::linux) use file::Parsed;
 pub(super) use folders::is_service;
 use folders::{CONFIGURED, Entry, Folders};
 
@@ -52,7 +52,8 @@ fn template_of(name: &str) -> Option<String> {
     (!instance.is_empty()).then(|| format!("{prefix}@.{kind}"))
 }
 
-fn is_template(name: &str) -> bool {
+/// `getty@.service` is the template of its instances.
+pub(super) fn is_template(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(stem, _)| stem.ends_with('@'))
 }
 

@@ -2,7 +2,7 @@
 
 /// What a unit's files say, later ones over earlier ones.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in super::super) struct Parsed {
+pub(in crate::platform::linux) struct Parsed {
     pub(super) description: Option<String>,
     /// The program of the first `ExecStart=`.
     pub(super) program: Option<String>,
@@ -24,7 +24,7 @@ pub(in super::super) struct Parsed {
 
 impl Parsed {
     /// Reads one file over what earlier ones said.
-    pub(in super::super) fn add(&mut self, text: &str) {
+    pub(in crate::platform::linux) fn add(&mut self, text: &str) {
         let mut section = "";
         let mut lines = text.lines();
         while let Some(line) = lines.next() {
@@ -86,8 +86,21 @@ impl Parsed {
             && self.listens.iter().any(|(kind, value)| *kind == protocol && port(value) == wanted)
     }
 
+    pub(in super::super) fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    pub(in super::super) fn program(&self) -> Option<&str> {
+        self.program.as_deref()
+    }
+
+    /// Whether `[Install]` says how to enable it.
+    pub(in super::super) fn can_be_enabled(&self) -> bool {
+        self.installable
+    }
+
     /// What the unit of this name starts: systemd.socket(5), systemd.timer(5), systemd.path(5).
-    pub(super) fn triggers(&self, name: &str) -> Option<String> {
+    pub(in super::super) fn triggers(&self, name: &str) -> Option<String> {
         let (stem, kind) = name.rsplit_once('.')?;
         if !matches!(kind, "socket" | "timer" | "path") {
             return None;
