@@ -80,10 +80,24 @@ pub const TARGETS: &[Target] = &[
     Target { name: "apk_index", path: "/srv/apk/x86_64/APKINDEX.tar.gz", beside: APK, look: updates },
     Target { name: "unit_file", path: "/etc/systemd/system/x.service", beside: UNITS, look: services },
     Target { name: "inetd", path: "/etc/inetd.conf", beside: UNITS, look: services },
+    Target { name: "xinetd", path: "/etc/xinetd.d/x", beside: UNITS, look: services },
+    Target { name: "crontab", path: "/etc/crontab", beside: UNITS, look: services },
+    Target { name: "init_script", path: "/etc/init.d/x", beside: &[], look: services },
+    Target { name: "inittab", path: "/etc/inittab", beside: &[], look: services },
+    Target {
+        name: "autostart",
+        path: "/root/.config/autostart/x.desktop",
+        beside: ROOT_ALONE,
+        look: services,
+    },
+    Target { name: "pip_record", path: PIP_RECORD, beside: ROOT_ALONE, look: software },
+    Target { name: "flatpak_deploy", path: FLATPAK_DEPLOY, beside: FLATPAK, look: software },
     Target { name: "os_release", path: "/etc/os-release", beside: &[], look: host },
     Target { name: "clamav_patterns", path: "/var/lib/clamav/daily.cvd", beside: &[], look: antivirus },
 ];
 
+const PIP_RECORD: &str = "/usr/local/lib/python3.11/dist-packages/x-1.dist-info/RECORD";
+const FLATPAK_DEPLOY: &str = "/var/lib/flatpak/app/org.x.X/current/active/deploy";
 const JOURNAL: &str = "/var/log/journal/0123456789abcdef0123456789abcdef/system.journal";
 const DESCRIPTORS: &str = "/sys/devices/pci0000:00/0000:00:14.0/usb1/1-2/descriptors";
 const APT_LIST: &str = "/var/lib/apt/lists/mirror_debian_dists_bookworm_main_binary-amd64_Packages";
@@ -190,6 +204,11 @@ const UNITS: &[(&str, Beside)] = &[
     ("/etc/systemd/system/x.timer", File(b"[Timer]\nOnCalendar=daily\n")),
 ];
 
+const ROOT_ALONE: &[(&str, Beside)] = &[("/etc/passwd", File(b"root:x:0:0::/root:/bin/sh\n"))];
+
+const FLATPAK: &[(&str, Beside)] =
+    &[("/var/lib/flatpak/app/org.x.X/current/active/metadata", File(b"[Application]\n"))];
+
 fn accounts(machine: &Linux) {
     machine.accounts();
 }
@@ -209,6 +228,10 @@ fn packages(machine: &Linux) {
 
 fn updates(machine: &Linux) {
     machine.updates();
+}
+
+fn software(machine: &Linux) {
+    machine.software();
 }
 
 fn services(machine: &Linux) {

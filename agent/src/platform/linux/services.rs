@@ -15,17 +15,17 @@ use super::root::Root;
 
 mod bus;
 mod containers;
-pub(super) mod diagnosis;
+mod diagnosis;
 mod follower;
 mod inetd;
-pub(super) mod jobs;
+mod jobs;
 mod personal;
 pub(super) mod places;
 mod processes;
 mod scripts;
 mod sockets;
-pub(super) mod supervised;
-pub(super) mod units;
+mod supervised;
+mod units;
 
 pub(super) use follower::follow;
 use places::{Place, Users};
@@ -74,6 +74,7 @@ fn live(root: &Root) -> Look<Vec<Service>> {
                     "systemd did not tell what runs: {reason}; what is told of its units comes from their files alone"
                 ));
                 services.extend(units::as_services(&units));
+                units::mark_running(&mut services, processes);
             }
         }
         units::hand_out(&mut services, &units, processes);
@@ -87,7 +88,8 @@ fn live(root: &Root) -> Look<Vec<Service>> {
     services.extend(containers::running(root, processes));
     let people = people::read(root, &mut problems);
     let users = users(root);
-    services.extend(personal::read(root, &people, Some(processes), &mut problems));
+    let known = (!running.commands.is_empty()).then_some(processes.as_slice());
+    services.extend(personal::read(root, &people, known, &mut problems));
     services.extend(jobs::read(root, &users, &mut problems));
     let is_told = |process: &Process| match &process.place {
         // A unit is told by systemd alone; below another manager the group of a process is only a name.

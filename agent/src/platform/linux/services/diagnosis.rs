@@ -142,7 +142,7 @@ fn question(family: u8, protocol: u8, states: u32) -> Vec<u8> {
 }
 
 /// Takes inode and control group of each socket from one part of the answer; whether it was the last.
-pub(in crate::platform::linux) fn parse(part: &[u8], sockets: &mut Vec<(u64, u64)>) -> bool {
+pub(super) fn parse(part: &[u8], sockets: &mut Vec<(u64, u64)>) -> bool {
     let mut rest = part;
     while let (Some(length), Some(kind)) = (number(rest, 0), half(rest, 4)) {
         let length = length as usize;

@@ -8,6 +8,7 @@ use crate::platform::linux::packages::unreadable;
 use crate::platform::linux::root::Root;
 
 const INETD: &str = "/etc/inetd.conf";
+const XINETD: &str = "/etc/xinetd.conf";
 const XINETD_FOLDER: &str = "/etc/xinetd.d";
 
 /// What is configured; whether the super-server runs is not told here.
@@ -17,6 +18,11 @@ pub(super) fn read(root: &Root, problems: &mut Vec<String>) -> Vec<Service> {
         Ok(text) => services.extend(parse_inetd(&text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => problems.push(unreadable("inetd's configuration", INETD, &error)),
+    }
+    match root.read_text(XINETD) {
+        Ok(text) => services.extend(parse_xinetd(&text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => problems.push(unreadable("xinetd's configuration", XINETD, &error)),
     }
     match root.list(XINETD_FOLDER) {
         Ok(names) => {

@@ -244,7 +244,7 @@ const INTERPRETERS: [&str; 12] =
     ["sh", "bash", "dash", "ash", "ksh", "python", "python3", "perl", "ruby", "php", "node", "java"];
 
 /// The file name of the program that a command starts; `command` where it cannot be told.
-pub(in crate::platform::linux) fn program(command: &str) -> String {
+pub(super) fn program(command: &str) -> String {
     // What stands behind `%` is the program's input; `\\%` is a letter.
     let end = command.match_indices('%').map(|(at, _)| at).find(|at| !command[..*at].ends_with('\\'));
     let command = command.get(..end.unwrap_or(command.len())).unwrap_or_default();

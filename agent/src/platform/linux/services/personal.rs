@@ -119,7 +119,15 @@ fn autostart(root: &Root, person: &Person, problems: &mut Vec<String>) -> Vec<Se
     let names = list(root, &folder, problems);
     let each = names.into_iter().filter(|name| name.ends_with(".desktop")).filter_map(|name| {
         let path = format!("{folder}/{name}");
-        let text = root.read_text(&path).ok()?;
+        let text = match root.read_text(&path) {
+            Ok(text) => text,
+            // The program went and left its link.
+            Err(error) if error.kind() == ErrorKind::NotFound => return None,
+            Err(error) => {
+                problems.push(unreadable("the autostart entry", &path, &error));
+                return None;
+            }
+        };
         let value = |key: &str| {
             let lines = text.lines().map(str::trim).skip_while(|line| *line != "[Desktop Entry]").skip(1);
             let mut lines = lines.take_while(|line| !line.starts_with('['));
@@ -141,8 +149,11 @@ fn autostart(root: &Root, person: &Person, problems: &mut Vec<String>) -> Vec<Se
 
 fn list(root: &Root, folder: &str, problems: &mut Vec<String>) -> Vec<String> {
     root.list(folder).unwrap_or_else(|error| {
-        // A home that is a file, or /nonexistent, holds nothing.
-        if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) {
+        // A home may be a file (/dev/null), and then holds nothing.
+        let in_home = folder != FOR_ALL && folder != LINGER;
+        let is_empty =
+            error.kind() == ErrorKind::NotFound || (in_home && error.kind() == ErrorKind::NotADirectory);
+        if !is_empty {
             problems.push(unreadable("the folder", folder, &error));
         }
         Vec::new()

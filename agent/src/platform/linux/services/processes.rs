@@ -22,6 +22,9 @@ const TICKS_PER_SECOND: u64 = 100;
 /// PF_KTHREAD of the kernel's `sched.h`.
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
+/// TASK_COMM_LEN without its zero: what the kernel keeps of a program's name.
+const COMMAND_BYTES: usize = 15;
+
 /// Programs that run the program that is meant.
 const INTERPRETERS: [&str; 10] =
     ["python", "perl", "ruby", "node", "java", "bash", "sh", "dash", "php", "busybox"];
@@ -51,16 +54,31 @@ pub(super) struct Process {
 pub(super) struct Running {
     /// The processes that stay, listen, or belong to a container or a user's unit; and process 1.
     pub(super) processes: Vec<Process>,
-    /// The kernel's name for every process: at most 15 bytes of it.
+    /// The kernel's name for every process: at most 15 bytes of it. Empty: nobody knows what runs.
     pub(super) commands: HashMap<u32, String>,
+}
+
+impl Running {
+    /// Whether a process of this number is there; `None` where nobody knows.
+    pub(super) fn lives(&self, pid: u32) -> Option<bool> {
+        (!self.commands.is_empty()).then(|| self.commands.contains_key(&pid))
+    }
+
+    /// Whether a program of this name runs; `None` where nobody knows.
+    pub(super) fn runs(&self, program: &str) -> Option<bool> {
+        let end = (0..=COMMAND_BYTES.min(program.len())).rev().find(|end| program.is_char_boundary(*end))?;
+        let command = program.get(..end)?;
+        (!self.commands.is_empty()).then(|| self.commands.values().any(|one| one == command))
+    }
 }
 
 /// Looks at what runs.
 pub(super) fn read(root: &Root, problems: &mut Vec<String>) -> Running {
-    let Some(mut sockets) = sockets::listening(root) else {
+    let sockets = sockets::listening(root);
+    if sockets.is_none() {
         problems.push("the tables of sockets below /proc/net could not be read".to_owned());
-        return Running::default();
-    };
+    }
+    let mut sockets = sockets.unwrap_or_default();
     let names = match root.list("/proc") {
         Ok(names) => names,
         Err(error) => {
@@ -121,26 +139,23 @@ pub(super) fn read(root: &Root, problems: &mut Vec<String>) -> Running {
         let mut lost: Vec<(u64, String)> =
             sockets.into_iter().filter(|(inode, _)| still.contains_key(inode)).collect();
         lost.sort_by(|a, b| a.1.cmp(&b.1));
-        if hidden {
-            let told = if root.is_live() { diagnosis::groups(root) } else { HashMap::new() };
-            let owner = |(inode, socket): &(u64, String)| match told.get(inode) {
-                Some(path) => Ok(owner(socket, path, &stats, &groups)),
-                None => Err(socket.clone()),
-            };
-            let (known, unknown): (Vec<_>, Vec<_>) = lost.iter().map(owner).partition(Result::is_ok);
-            processes.extend(known.into_iter().flatten());
-            let mut unknown: Vec<String> = unknown.into_iter().filter_map(Result::err).collect();
-            unknown.dedup();
-            if !unknown.is_empty() {
-                let list = unknown.join(", ");
-                problems.push(format!(
-                    "whose these listening sockets are cannot be seen: neither does the kernel tell their control group (Linux 5.7 or later, with control groups of version 2), nor has the agent CAP_SYS_PTRACE (see its unit): {list}"
-                ));
+        let told = if root.is_live() { diagnosis::groups(root) } else { HashMap::new() };
+        let mut unknown = Vec::new();
+        for (inode, socket) in lost {
+            match told.get(&inode) {
+                Some(path) => processes.push(owner(&socket, path, &stats, &groups)),
+                None => unknown.push(socket),
             }
+        }
+        unknown.dedup();
+        if hidden && !unknown.is_empty() {
+            let list = unknown.join(", ");
+            problems.push(format!(
+                "whose these listening sockets are cannot be seen: neither does the kernel tell their control group (Linux 5.7 or later, with control groups of version 2), nor has the agent CAP_SYS_PTRACE (see its unit): {list}"
+            ));
         } else {
             // The kernel's own, such as those of NFS, or a program's that another container hides.
-            lost.dedup_by(|a, b| a.1 == b.1);
-            processes.extend(lost.into_iter().map(|(_, socket)| nameless(socket)));
+            processes.extend(unknown.into_iter().map(nameless));
         }
     }
     processes.sort_by(|a, b| (a.pid, &a.listening).cmp(&(b.pid, &b.listening)));
@@ -235,7 +250,6 @@ fn describe(root: &Root, pid: u32, stat: &Stat) -> Process {
 
 /// The kernel keeps 15 bytes of a name; the rest stands in the arguments, of which nothing else is believed.
 fn whole_name(command: &str, arguments: &str) -> String {
-    const COMMAND_BYTES: usize = 15;
     let first = arguments.split(['\0', ' ']).next().and_then(file_name).unwrap_or_default();
     let is_longer = command.len() >= COMMAND_BYTES && first.starts_with(command);
     if is_longer { first.to_owned() } else { command.to_owned() }

@@ -77,7 +77,7 @@ fn has_crashed(root: &Root, name: &str, running: &Running) -> bool {
         })
         .filter(|path| path.starts_with('/'))
         .collect();
-    let lives = |path: &String| pid_in(root, path).is_none_or(|pid| running.commands.contains_key(&pid));
+    let lives = |path: &String| pid_in(root, path).and_then(|pid| running.lives(pid)) != Some(false);
     !files.is_empty() && !files.iter().any(lives)
 }
 
@@ -111,14 +111,12 @@ fn is_running(root: &Root, name: &str, script: &str, running: &Running) -> Optio
     let told = told_by(script);
     let files =
         told.pid_file.into_iter().chain([format!("/run/{name}.pid"), format!("/run/{name}/{name}.pid")]);
-    let lives = |path: &String| Some(running.commands.contains_key(&pid_in(root, path)?));
+    let lives = |path: &String| running.lives(pid_in(root, path)?);
     if { files }.find_map(|path| lives(&path)) == Some(true) {
         return Some(true);
     }
-    // The kernel keeps 15 bytes of a name.
     let program = told.program?;
-    let short = program.rsplit('/').next()?.get(..15).unwrap_or(program.rsplit('/').next()?).to_owned();
-    Some(running.commands.values().any(|command| *command == short))
+    running.runs(program.rsplit('/').next()?)
 }
 
 /// What a script says of its program.

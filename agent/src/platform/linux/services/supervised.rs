@@ -50,7 +50,7 @@ pub(super) fn read(
 }
 
 /// What init starts again whenever it ends: `tty1::respawn:/sbin/getty 38400 tty1` (BusyBox, System V).
-pub(in crate::platform::linux) fn inittab(text: &str) -> Vec<Service> {
+pub(super) fn inittab(text: &str) -> Vec<Service> {
     let mut services: Vec<Service> = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
         let mut columns = line.splitn(4, ':').skip(2);
@@ -102,7 +102,7 @@ fn is_up(status: &[u8], running: &Running) -> Option<bool> {
         35.. => u32::try_from(u64::from_be_bytes(status.get(24..32)?.try_into().ok()?)).ok()?,
         _ => return None,
     };
-    Some(pid != 0 && running.commands.contains_key(&pid))
+    if pid == 0 { Some(false) } else { running.lives(pid) }
 }
 
 #[cfg(test)]

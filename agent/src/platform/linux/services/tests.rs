@@ -155,6 +155,75 @@ fn the_answer_of_systemd_is_joined_with_the_files() {
 }
 
 #[test]
+fn a_source_that_cannot_be_read_is_a_problem() {
+    // A folder in the place of a file, a file in the place of a folder: nobody can read them, whoever asks.
+    let files = [
+        "etc/inetd.conf",
+        "etc/xinetd.conf",
+        "etc/crontab",
+        "etc/anacrontab",
+        "etc/passwd",
+        "etc/systemd/system/x.service",
+        "etc/systemd/system/ssh.service.d/x.conf",
+    ];
+    let folders = [
+        "etc/systemd/system",
+        "etc/systemd/system/multi-user.target.wants",
+        "etc/systemd/system/ssh.service.d",
+        "usr/lib/systemd/system",
+        "etc/init.d",
+        "etc/rc2.d",
+        "etc/xinetd.d",
+        "etc/service",
+        "etc/cron.d",
+        "etc/cron.daily",
+        "var/spool/cron/crontabs",
+        "etc/systemd/user",
+        "var/lib/systemd/linger",
+    ];
+    for (path, by_folder) in
+        files.iter().map(|path| (path, true)).chain(folders.iter().map(|path| (path, false)))
+    {
+        let machine = Machine::new();
+        let place = machine.0.path().join(path);
+        let _ = std::fs::remove_dir_all(&place);
+        if by_folder {
+            std::fs::create_dir_all(&place).unwrap();
+        } else {
+            machine.write(path, "");
+        }
+        let seen = look(&machine.root());
+        assert!(!seen.is_complete(), "{path}");
+        assert!(
+            seen.problems().iter().any(|problem| problem.contains(path)),
+            "{path}: {:?}",
+            seen.problems()
+        );
+    }
+}
+
+#[test]
+fn a_machine_that_does_not_tell_what_runs_is_not_said_to_run_nothing() {
+    let running = Running::default();
+    assert_eq!((running.lives(1), running.runs("init")), (None, None));
+    let machine = Machine::new();
+    machine.write("etc/init.d/named", "DAEMON=/usr/sbin/named\n");
+    machine.write("run/named.pid", "71\n");
+    let seen = scripts::system_v(&machine.root(), &running, &mut Vec::new());
+    assert!(seen.iter().all(|service| service.running.is_none()), "{seen:?}");
+}
+
+#[test]
+fn without_systemds_answer_what_has_a_process_runs() {
+    let units = units::read(&Machine::new().root(), &mut Vec::new());
+    let mut services = units::as_services(&units);
+    let process = Process { place: Place::Unit("ssh.service".to_owned()), ..Process::default() };
+    units::mark_running(&mut services, &[process]);
+    assert_eq!(find(&services, "ssh.service").unwrap().running, Some(true));
+    assert_eq!(find(&services, "cups.service").unwrap().running, None);
+}
+
+#[test]
 fn this_machine_tells_what_listens() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let expected = format!("tcp/127.0.0.1:{}", listener.local_addr().unwrap().port());

@@ -16,7 +16,7 @@ use crate::platform::linux::root::Root;
 mod file;
 mod folders;
 
-pub(in crate::platform::linux) use file::Parsed;
+pub(super) use file::Parsed;
 pub(super) use folders::is_service;
 use folders::{CONFIGURED, Entry, Folders};
 
@@ -234,6 +234,16 @@ impl Units {
 pub(super) fn as_services(units: &Units) -> Vec<Service> {
     let real = units.units.iter().filter(|(name, _)| !is_template(name));
     real.map(|(name, unit)| units.service(name, Some(unit), None)).collect()
+}
+
+/// Without systemd's answer: what has a process runs; of the others nobody knows.
+pub(super) fn mark_running(services: &mut [Service], processes: &[Process]) {
+    for service in services {
+        let has_one = |process: &Process| process.place == Place::Unit(service.name.clone());
+        if processes.iter().any(has_one) {
+            service.running = Some(true);
+        }
+    }
 }
 
 /// systemd's answer joined with the files: loaded units, and those that are only installed.

@@ -76,11 +76,19 @@ fn row_of<'a>(evidence: &Evidence<'a>, service: &Service) -> Option<(&'a Approve
     rows.iter().copied().find(|(_, approved)| *approved).or_else(|| rows.first().copied())
 }
 
+/// Where people write, and no system keeps a program: what runs from there is a stranger under any name.
+const WRITTEN_BY_PEOPLE: [&str; 7] =
+    ["/tmp/", "/var/tmp/", "/dev/shm/", "/home/", "/root/", "/run/user/", "/memfd:"];
+
 /// Whether the stock system has it. What starts something else is stock when that is: a timer of a stock name that
 /// starts a stranger is a stranger. Other names excuse nothing: anybody may give a unit one. What a person started, or
 /// what runs in a container, is no part of the system, however it is called.
 fn is_stock(service: &Service, host: Option<&Host>) -> bool {
-    if service.user.is_some() || service.container.is_some() {
+    let lies_in_reach = |binary: &str| WRITTEN_BY_PEOPLE.iter().any(|place| binary.starts_with(place));
+    if service.user.is_some()
+        || service.container.is_some()
+        || service.binary.as_deref().is_some_and(lies_in_reach)
+    {
         return false;
     }
     let stock = |name: &str| catalogue::stock_service(name, host).is_some();

@@ -2,7 +2,7 @@
 
 /// What a unit's files say, later ones over earlier ones.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::platform::linux) struct Parsed {
+pub(in super::super) struct Parsed {
     pub(super) description: Option<String>,
     /// The program of the first `ExecStart=`.
     pub(super) program: Option<String>,
@@ -24,7 +24,7 @@ pub(in crate::platform::linux) struct Parsed {
 
 impl Parsed {
     /// Reads one file over what earlier ones said.
-    pub(in crate::platform::linux) fn add(&mut self, text: &str) {
+    pub(in super::super) fn add(&mut self, text: &str) {
         let mut section = "";
         let mut lines = text.lines();
         while let Some(line) = lines.next() {
