@@ -250,6 +250,23 @@ mod tests {
     }
 
     #[test]
+    fn groups_are_known_by_the_number_of_their_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().join("sys/fs/cgroup");
+        let unit = top.join("system.slice/ssh.service");
+        std::fs::create_dir_all(&unit).unwrap();
+        let root = Root::at(folder.path()).unwrap();
+        // Version 1 has no such file in the place where version 2 has its top.
+        assert!(tree(&root).is_none());
+        std::fs::write(top.join("cgroup.procs"), "").unwrap();
+        let (above, tree) = tree(&root).unwrap();
+        let number = std::fs::metadata(&unit).unwrap().ino();
+        assert_eq!(above, "/sys/fs/cgroup");
+        assert_eq!(tree.get(&number).unwrap(), "/sys/fs/cgroup/system.slice/ssh.service");
+        assert_eq!(tree.len(), 3);
+    }
+
+    #[test]
     fn the_folders_of_groups_are_told_from_the_kernels_files() {
         for name in ["memory.max", "cgroup.procs", "cpu.stat", "io.pressure", "irq.pressure"] {
             assert!(is_file_of_kernel(name), "{name}");

@@ -128,7 +128,7 @@ impl Jobs<'_> {
             let is_job = |name: &String| name.len() > 5 && !name.starts_with('.');
             for name in self.names(spool).into_iter().filter(is_job) {
                 let metadata = self.root.metadata(&format!("{spool}/{name}")).ok();
-                owners.extend(metadata.filter(|data| data.is_file()).map(|data| (spool, data.uid())));
+                owners.extend(metadata.filter(std::fs::Metadata::is_file).map(|data| (spool, data.uid())));
             }
         }
         for (spool, uid) in owners {

@@ -154,6 +154,78 @@ fn the_answer_of_systemd_is_joined_with_the_files() {
     assert_eq!(find(&services, "getty@tty1.service").unwrap().binary.as_deref(), Some("/usr/sbin/agetty"));
 }
 
+/// What `systemctl --root list-unit-files` and `is-enabled` of Debian 11, 12 and 13 said of the same files.
+#[test]
+fn states_are_those_that_systemctl_tells() {
+    let machine = Machine::new();
+    let etc = "etc/systemd/system";
+    let wants = format!("{etc}/multi-user.target.wants");
+    let plain = "[Service]\nExecStart=/bin/true\n";
+    let wanted = format!("{plain}[Install]\nWantedBy=multi-user.target\n");
+    let template = format!("{wanted}DefaultInstance=one\n");
+    machine.write("opt/x/linked.service", &wanted);
+    machine.link("/opt/x/linked.service", &format!("{etc}/linked.service"));
+    machine.write("opt/x/pulled.service", &wanted);
+    machine.link("/opt/x/pulled.service", &format!("{etc}/pulled.service"));
+    machine.link("/opt/x/pulled.service", &format!("{wants}/pulled.service"));
+    machine.write(&format!("{etc}/also.service"), &format!("{plain}[Install]\nAlso=linked.service\n"));
+    machine.write(&format!("{etc}/plain.service"), plain);
+    machine.write(&format!("{etc}/aliased.service"), &format!("{wanted}Alias=other.service\n"));
+    machine.link("/etc/systemd/system/aliased.service", &format!("{etc}/other.service"));
+    machine.write(&format!("{etc}/odd.service"), &wanted);
+    machine.link("odd.service", &format!("{etc}/unknown-name.service"));
+    machine.write(&format!("{etc}/a@.service"), &template);
+    machine.link("/etc/systemd/system/a@.service", &format!("{wants}/a@two.service"));
+    machine.write(&format!("{etc}/b@.service"), &template);
+    machine.link("/etc/systemd/system/b@.service", &format!("{wants}/b@one.service"));
+    machine.write("run/systemd/system/runtime.service", &wanted);
+    machine.link("../runtime.service", "run/systemd/system/multi-user.target.wants/runtime.service");
+    machine.link("/dev/null", "run/systemd/system/cups.service");
+    machine.write(
+        "usr/local/lib/systemd/system/local.timer",
+        "[Timer]\nUnit=plain.service\n[Install]\nWantedBy=timers.target\n",
+    );
+    machine
+        .link("/usr/local/lib/systemd/system/local.timer", &format!("{etc}/timers.target.wants/local.timer"));
+    machine.write(&format!("{etc}/changed.service"), plain);
+    machine.write(&format!("{etc}/changed.service.d/x.conf"), "[Install]\nWantedBy=multi-user.target\n");
+    machine.write(&format!("{etc}/needed.service"), &wanted);
+    machine.link("../needed.service", &format!("{etc}/multi-user.target.requires/needed.service"));
+    machine.link("/lib/systemd/system/gone.service", &format!("{etc}/gone.service"));
+    machine.write("run/systemd/generator.late/old.service", plain);
+    machine.link("../old.service", "run/systemd/generator.late/multi-user.target.wants/old.service");
+    machine.write("run/systemd/generator.late/idle.service", plain);
+    machine.write("run/systemd/transient/run-u3.service", plain);
+    let mut problems = Vec::new();
+    let services = units::as_services(&units::read(&machine.root(), &mut problems));
+    assert!(problems.is_empty(), "{problems:?}");
+    for (name, state, start) in [
+        ("linked.service", "linked", StartMode::Disabled),
+        ("pulled.service", "enabled", StartMode::Enabled),
+        ("also.service", "indirect", StartMode::Static),
+        ("plain.service", "static", StartMode::Static),
+        ("aliased.service", "enabled", StartMode::Enabled),
+        ("odd.service", "indirect", StartMode::Static),
+        ("a@two.service", "enabled", StartMode::Enabled),
+        ("b@one.service", "enabled", StartMode::Enabled),
+        ("runtime.service", "enabled-runtime", StartMode::Enabled),
+        ("cups.service", "masked-runtime", StartMode::Masked),
+        ("local.timer", "enabled", StartMode::Enabled),
+        ("changed.service", "disabled", StartMode::Disabled),
+        ("needed.service", "enabled", StartMode::Enabled),
+        ("old.service", "generated", StartMode::Enabled),
+        ("idle.service", "generated", StartMode::Static),
+        ("run-u3.service", "transient", StartMode::Static),
+    ] {
+        let service = find(&services, name).unwrap_or_else(|| panic!("{name} is told"));
+        assert_eq!((service.file_state.as_deref(), service.start), (Some(state), start), "{name}");
+    }
+    for name in ["other.service", "unknown-name.service", "gone.service", "a@.service"] {
+        assert_eq!(find(&services, name), None);
+    }
+    assert_eq!(find(&services, "local.timer").unwrap().triggers, ["plain.service"]);
+}
+
 #[test]
 fn a_source_that_cannot_be_read_is_a_problem() {
     // A folder in the place of a file, a file in the place of a folder: nobody can read them, whoever asks.
