@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_version_of_a_flatpak_stands_in_its_record() {
-        let record = b"xx\0appdata-name\0\0\0\0GIMP\0\0sappdata-version\0\0\0\0\0\02.10.38\0\0s";
+        let record = b"xx\0appdata-name\0\0\0\0GIMP\0\0sappdata-version\0\0\0\0\0\x002.10.38\0\0s";
         assert_eq!(deployed_version(record).as_deref(), Some("2.10.38"));
         assert_eq!(deployed_version(b"appdata-version\0"), None);
         assert_eq!(deployed_version(b"appdata-version\0\0\0\xff\xfe\0"), None);
