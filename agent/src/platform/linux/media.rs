@@ -30,9 +30,10 @@ mod tests;
 pub(super) use records::Remembered;
 pub(super) use uses::Uses;
 
-/// What lies on a disk is known a moment after the disk is: udev reads it, and these links tell that it has. The
-/// kernel's uevent is earlier, and no uevent of its own follows.
-pub(super) const WATCHED: &[&str] = &["/dev/disk/by-label", "/dev/disk/by-uuid"];
+/// What lies on a disk is known a moment after the disk is: udev reads it, and its records tell that it has. The
+/// kernel's uevent is earlier, and no uevent of its own follows. The links tell where udev keeps no records; a service
+/// with devices of its own (`PrivateDevices=`) does not see them.
+pub(super) const WATCHED: &[&str] = &["/dev/disk/by-label", "/dev/disk/by-uuid", "/run/udev/data"];
 
 /// One thing that is plugged in.
 #[derive(Clone, Debug, PartialEq, Eq)]
