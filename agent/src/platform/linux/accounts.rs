@@ -38,6 +38,8 @@ pub(super) const WATCHED: &[&str] = &[
     "/var/log/lastlog",
     "/var/lib/lastlog/lastlog2.db",
     "/var/lib/wtmpdb/wtmp.db",
+    // logind's, for logins that only the journal keeps: a command over ssh has no terminal and no record in wtmp.
+    "/run/systemd/sessions",
 ];
 
 /// Looks at the local accounts; `now` decides what has expired and which logins cannot have been.

@@ -198,7 +198,10 @@ impl Units {
             return Some(unit.clone());
         }
         let (state, start) = state(&self.folders, name, entry, &unit.parsed);
-        Some(Unit { state, start, aliases: Vec::new(), ..unit.clone() })
+        // `autovt@.service` is another name of `getty@.service`, and so `autovt@tty1.service` of its instance.
+        let instance = name.split_once('@').and_then(|(_, rest)| rest.rsplit_once('.'));
+        let own = |alias: &String| instance.map(|(own, _)| alias.replacen("@.", &format!("@{own}."), 1));
+        Some(Unit { state, start, aliases: unit.aliases.iter().filter_map(own).collect(), ..unit.clone() })
     }
 
     fn service(&self, name: &str, unit: Option<&Unit>, loaded: Option<&Loaded>) -> Service {
