@@ -3,6 +3,7 @@
 //! Each story boots a machine of its own, one at a time. What they need and where the disk is kept:
 //! `tests/src/virtual_machine.rs`.
 
+mod agreement;
 mod hospital;
 mod kinds;
 mod plugging;

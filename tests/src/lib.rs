@@ -1,5 +1,6 @@
 //! Journeys of the real programs, the house's own rules, load and kill tests. Here: what they share.
 
+pub mod agreement;
 pub mod daemons;
 pub mod machine;
 pub mod programs;

@@ -173,9 +173,14 @@ impl VirtualMachine {
         });
     }
 
-    /// Opens the serial console for typing; what it answers is also in [`VirtualMachine::console`].
+    /// Opens the serial console for typing; what it answers is in [`VirtualMachine::console`]. It is closed by
+    /// `shutdown`: until then nobody else can open it.
     pub fn open_console(&self) -> UnixStream {
-        UnixStream::connect(self.folder.path().join("console")).expect("qemu listens there")
+        let stream = UnixStream::connect(self.folder.path().join("console")).expect("qemu listens there");
+        let mut answers = stream.try_clone().expect("another handle");
+        // Somebody has to read, or the machine waits with some hundred letters on the line.
+        std::thread::spawn(move || std::io::copy(&mut answers, &mut std::io::sink()));
+        stream
     }
 
     /// Types into the serial console.

@@ -27,6 +27,7 @@ const PACKAGES: &[&str] = &[
     "e2fsprogs",
     "init",
     "initramfs-tools",
+    "iproute2",
     "kmod",
     "libpam-systemd",
     "linux-image-amd64",

@@ -71,9 +71,10 @@ impl Shell {
         ssh
     }
 
-    /// A new connection of its own as this user, recorded inside as any login is.
+    /// A new connection of its own as this user, with a terminal: recorded inside as any login is.
     pub(super) fn login(&self, user: &str, command: &str) -> Command {
         let mut ssh = self.options("none");
+        ssh.args(["-o", "RequestTTY=force"]);
         ssh.arg(format!("{user}@127.0.0.1")).arg(command).stdin(Stdio::null());
         ssh
     }
