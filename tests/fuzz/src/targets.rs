@@ -49,6 +49,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "rpm_berkeley", path: "/var/lib/rpm/Packages", beside: &[], look: packages },
     Target { name: "apk_installed", path: "/lib/apk/db/installed", beside: &[], look: packages },
     Target { name: "apt_list", path: APT_LIST, beside: APT, look: updates },
+    Target { name: "packed_gzip", path: APT_GZIP, beside: APT, look: updates },
+    Target { name: "packed_xz", path: APT_XZ, beside: APT, look: updates },
+    Target { name: "packed_zstd", path: APT_ZSTD, beside: APT, look: updates },
+    Target { name: "packed_lz4", path: APT_LZ4, beside: APT, look: updates },
     Target { name: "apt_release", path: APT_RELEASE, beside: APT, look: updates },
     Target { name: "apt_preferences", path: "/etc/apt/preferences", beside: APT, look: updates },
     Target {
@@ -101,6 +105,10 @@ const FLATPAK_DEPLOY: &str = "/var/lib/flatpak/app/org.x.X/current/active/deploy
 const JOURNAL: &str = "/var/log/journal/0123456789abcdef0123456789abcdef/system.journal";
 const DESCRIPTORS: &str = "/sys/devices/pci0000:00/0000:00:14.0/usb1/1-2/descriptors";
 const APT_LIST: &str = "/var/lib/apt/lists/mirror_debian_dists_bookworm_main_binary-amd64_Packages";
+const APT_GZIP: &str = "/var/lib/apt/lists/mirror_debian_dists_bookworm_contrib_binary-amd64_Packages.gz";
+const APT_XZ: &str = "/var/lib/apt/lists/mirror_debian_dists_bookworm_contrib_binary-amd64_Packages.xz";
+const APT_ZSTD: &str = "/var/lib/apt/lists/mirror_debian_dists_bookworm_contrib_binary-amd64_Packages.zst";
+const APT_LZ4: &str = "/var/lib/apt/lists/mirror_debian_dists_bookworm_contrib_binary-amd64_Packages.lz4";
 const APT_RELEASE: &str = "/var/lib/apt/lists/mirror_debian_dists_bookworm_InRelease";
 
 /// A machine with a few accounts, whose PAM writes lastlog.
