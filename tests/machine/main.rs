@@ -5,6 +5,8 @@
 
 mod agreement;
 mod hospital;
+mod idle;
 mod kinds;
+mod package;
 mod plugging;
 mod sticks;

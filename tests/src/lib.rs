@@ -3,6 +3,7 @@
 pub mod agreement;
 pub mod daemons;
 pub mod machine;
+pub mod packages;
 pub mod programs;
 pub mod site;
 pub mod virtual_machine;

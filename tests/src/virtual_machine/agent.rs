@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::sync::OnceLock;
 
-use super::{HOST, VirtualMachine};
-use crate::programs::{expect, program};
+use daicho_agent::probes::PROBES;
+use serde_json::Value;
+
+use super::{HOST, PATIENCE, VirtualMachine};
+use crate::packages;
+use crate::programs::until_within;
 use crate::site::Site;
 
 impl VirtualMachine {
@@ -16,6 +19,22 @@ impl VirtualMachine {
         self.run("dpkg --install /root/daicho-agent.deb");
         self.enrol(site);
         self.until("the agent to run", "systemctl is-active -q daicho-agent");
+    }
+
+    /// Installs a package of the host's; answers what was said.
+    pub fn install_package(&self, package: &Path) -> String {
+        self.copy_in(package, "/root/package.deb", 0o644);
+        self.run("DEBIAN_FRONTEND=noninteractive dpkg -i /root/package.deb 2>&1")
+    }
+
+    /// Waits until the agent has looked at everything and the collector has taken all of it.
+    pub fn wait_until_told(&self) {
+        until_within(PATIENCE, "everything to be seen and told", || {
+            let said = self.try_run("daicho-agent status --format json").stdout;
+            let status: Value = serde_json::from_slice(&said).ok()?;
+            let told = ["events", "inventories", "outgoing"].iter().all(|kind| status["waiting"][kind] == 0);
+            (status["looks"].as_array()?.len() == PROBES.len() && told).then_some(())
+        });
     }
 
     /// Joins it to this site; the token is no argument of a process.
@@ -37,14 +56,8 @@ impl VirtualMachine {
 fn package() -> &'static [u8] {
     static PACKAGE: OnceLock<Vec<u8>> = OnceLock::new();
     PACKAGE.get_or_init(|| {
-        let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is the parent");
-        let agent = program("daicho-agent");
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut make = Command::new(top.join("deploy/package"));
-        make.arg("--programs").arg(agent.parent().expect("a program lies in a folder"));
-        make.arg("--to").arg(folder.path()).args(["deb", "agent"]);
-        let made = expect(&make.output().expect("the script starts"), 0);
-        let path = made.lines().last().expect("it prints the package's path");
-        fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"))
+        let path = packages::build(folder.path(), "0.1.0", &["deb", "agent"]).remove(0);
+        fs::read(path).expect("the package was made")
     })
 }
