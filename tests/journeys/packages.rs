@@ -77,7 +77,7 @@ struct Root {
 
 impl Root {
     fn prepare(folder: PathBuf) -> Self {
-        for inside in ["usr/bin", "run/systemd/system", "var/lib/rpm"] {
+        for inside in ["dev", "usr/bin", "run/systemd/system", "var/lib/rpm"] {
             fs::create_dir_all(folder.join(inside)).expect("a temporary folder can be written");
         }
         let shell = fs::canonicalize("/bin/sh").expect("this host has a shell");
@@ -98,7 +98,6 @@ impl Root {
     /// Runs rpm on this root; answers how the scriptlets called the system meanwhile.
     fn rpm(&self, arguments: &[&str], package: &Path) -> String {
         let mut rpm = Command::new("rpm");
-        // The libraries of a Debian host are known to no rpm; what is required is asked of the package itself.
         rpm.arg("--root").arg(&self.folder).args(arguments).arg(package);
         said(&mut rpm);
         let calls = fs::read_to_string(self.folder.join("calls")).unwrap_or_default();
@@ -132,6 +131,10 @@ fn an_rpm_is_whole_and_is_installed_upgraded_downgraded_and_erased() {
     for file in AGENT {
         assert!(listed.lines().any(|line| line == *file), "{file} is not in\n{listed}");
     }
+    let flags = "[%{FILENAMES} %{FILEFLAGS:fflags} %{FILEUSERNAME}\n]";
+    let flags = said(Command::new("rpm").args(["-qp", "--queryformat", flags]).arg(&first));
+    assert!(flags.contains("/etc/daicho/agent.toml cn root\n"), "a changed configuration is kept: {flags}");
+    assert!(flags.lines().all(|line| line.ends_with(" root")), "what does not belong to root: {flags}");
     let required = said(Command::new("rpm").arg("-qpR").arg(&first));
     assert!(required.contains("libc.so.6(GLIBC_2."), "{required}");
     let collector = build(folder.path(), "0.1.0", &["rpm", "collector"]).remove(0);
@@ -140,6 +143,7 @@ fn an_rpm_is_whole_and_is_installed_upgraded_downgraded_and_erased() {
         assert!(listed.lines().any(|line| line == *file), "{file} is not in\n{listed}");
     }
 
+    // The libraries of a Debian host are known to no rpm; what is required was asked of the package itself.
     let root = Root::prepare(folder.path().join("root"));
     let calls = root.rpm(&["-i", "--nodeps"], &first);
     for call in [
