@@ -154,7 +154,7 @@ fn an_rpm_is_whole_and_is_installed_upgraded_downgraded_and_erased() {
         assert!(calls.contains(call), "an installation says {call}:\n{calls}");
     }
     let config = root.path("etc/daicho/agent.toml");
-    let changed = fs::read_to_string(&config).expect("installed") + "log_level = \"debug\"\n";
+    let changed = "log_level = \"debug\"\n".to_owned() + &fs::read_to_string(&config).expect("installed");
     fs::write(&config, &changed).expect("a temporary folder can be written");
     let state = root.path("var/lib/daicho-agent/identity/credential.pem");
     fs::create_dir_all(state.parent().expect("a folder")).expect("a temporary folder can be written");

@@ -62,7 +62,7 @@ fn the_agent_is_installed_joined_booted_upgraded_downgraded_removed_and_purged()
     machine.reboot();
     wait_until_active(&machine, "the agent to start at boot");
 
-    machine.run("echo 'log_level = \"debug\"' >>/etc/daicho/agent.toml");
+    machine.run("sed -i '1i log_level = \"debug\"' /etc/daicho/agent.toml");
     let config = machine.run("cat /etc/daicho/agent.toml");
     for (package, what) in [(&next, "upgrade"), (&first, "downgrade")] {
         let before = main_process(&machine);
