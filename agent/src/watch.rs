@@ -310,16 +310,25 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_replaced_is_watched_again() {
-        check(
-            "units",
-            |base| fs::create_dir(base.join("units")).unwrap(),
-            |base| {
-                fs::rename(base.join("units"), base.join("old")).unwrap();
-                fs::create_dir(base.join("units")).unwrap();
-                fs::write(base.join("units/new.service"), b"").unwrap();
-            },
-            true,
-        );
+        let folder = TempDir::new().unwrap();
+        let units = folder.path().join("units");
+        fs::create_dir(&units).unwrap();
+        let wakes = Arc::new(Wakes::default());
+        let watch = Watch::start(vec![(units.clone(), Subject::Services)], wakes.clone()).unwrap();
+        let number = |watch: &Watch| watch.inner.lock().unwrap().folders.get(&units).copied();
+        let before = number(&watch);
+        fs::rename(&units, folder.path().join("old")).unwrap();
+        fs::create_dir(&units).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let again = async {
+            while number(&watch).is_none() || number(&watch) == before {
+                wakes.woken().await;
+                wakes.take();
+            }
+        };
+        runtime
+            .block_on(async { tokio::time::timeout(NEVER, again).await })
+            .expect("the new folder is watched");
     }
 
     #[test]

@@ -123,7 +123,7 @@ fn accounts_and_logins(story: &mut Story) {
     story.machine.type_in(&mut console, "exit\n");
     story.machine.wait_for_console(shown, "login:");
     console.shutdown(Shutdown::Both).expect("qemu is there");
-    story.step("userdel", "userdel --remove bob", |seen| account("bob")(seen).is_none());
+    story.step("userdel", "userdel daemon9", |seen| account("daemon9")(seen).is_none());
     story.agrees(Subject::Accounts);
 }
 
