@@ -4,9 +4,9 @@ use std::io::{self, BufRead, Read};
 
 use xz4rust::{XzDecoder, XzNextBlockResult};
 
-/// The largest dictionary that is set up: Debian's archive packs with 8 MiB (`xz -6`), the next two levels with 16 and
-/// 32 MiB. The highest, 64 MiB, is more than the agent may hold.
-const DICTIONARY_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// The largest dictionary that is set up: Debian's archive packs with 8 MiB (`xz -6`), logrotate with 64 MiB (`xz -9`).
+/// It is taken from the kernel as zeroes, so that only what a file really fills is held.
+const DICTIONARY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What most lists need at once.
 const DICTIONARY_BYTES_USUAL: usize = 64 * 1024;
