@@ -1,20 +1,15 @@
 //! A change on disk wakes a probe early.
 //!
 //! Folders are watched, never files: a file that matters is replaced by rename. What is missing is waited for in the
-//! nearest folder that is there. The kernel is asked for changes alone (inotify(7)): /etc is opened by each program that
-//! starts, and /var/log is written all the time, and neither may cost us anything.
+//! nearest folder that is there. The kernel is asked for changes alone: /etc is opened by each program that starts, and
+//! /var/log is written all the time, and neither may cost us anything.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
-use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt as _;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use daicho_proto::facts::Subject;
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use notify::{Config, Event, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
@@ -24,20 +19,13 @@ const WATCHES_MAX: usize = 128;
 /// A path has about this many folders above it; more rounds would chase somebody who plays with us.
 const ARRANGEMENTS_MAX: usize = 8;
 
-/// Room for some dozen notices at once; what does not fit waits in the kernel.
-const NOTICES_BYTES: usize = 4 * 1024;
-
 /// What can change what a probe sees. Reading does not, and our own probes do it; who writes is heard when it closes
 /// the file, so that a log that stays open is not heard with each line.
-const CHANGES: WatchFlags = WatchFlags::CREATE
-    .union(WatchFlags::CLOSE_WRITE)
-    .union(WatchFlags::ATTRIB)
-    .union(WatchFlags::DELETE)
-    .union(WatchFlags::MOVED_FROM)
-    .union(WatchFlags::MOVED_TO)
-    .union(WatchFlags::DELETE_SELF)
-    .union(WatchFlags::MOVE_SELF)
-    .union(WatchFlags::ONLYDIR);
+const CHANGES: EventKindMask = EventKindMask::CREATE
+    .union(EventKindMask::REMOVE)
+    .union(EventKindMask::MODIFY_META)
+    .union(EventKindMask::MODIFY_NAME)
+    .union(EventKindMask::ACCESS_CLOSE);
 
 /// Subjects that are to be looked at before their time.
 #[derive(Default)]
@@ -75,25 +63,37 @@ pub struct Watch {
 
 struct Inner {
     paths: Vec<(PathBuf, Subject)>,
-    notices: Arc<OwnedFd>,
-    /// The kernel's number for each folder. Two names of one folder have one number.
-    folders: BTreeMap<PathBuf, i32>,
-    stopped: bool,
+    watcher: Option<RecommendedWatcher>,
+    folders: BTreeSet<PathBuf>,
 }
 
 impl Watch {
     /// Wakes the subject of each of `paths` when something changes at it or, if it is a folder, in it.
-    pub fn start(paths: Vec<(PathBuf, Subject)>, wakes: Arc<Wakes>) -> io::Result<Self> {
-        let notices = Arc::new(inotify::init(CreateFlags::CLOEXEC)?);
-        let inner = Inner { paths, notices: notices.clone(), folders: BTreeMap::new(), stopped: false };
-        let inner = Arc::new(Mutex::new(inner));
-        inner.lock().unwrap_or_else(PoisonError::into_inner).arrange();
-        let theirs = inner.clone();
+    pub fn start(paths: Vec<(PathBuf, Subject)>, wakes: Arc<Wakes>) -> notify::Result<Self> {
+        let inner = Arc::new(Mutex::new(Inner { paths, watcher: None, folders: BTreeSet::new() }));
+        let weak = Arc::downgrade(&inner);
+        // notify calls back on its own thread, one event after the other.
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let watcher = RecommendedWatcher::new(sender, Config::default().with_event_kinds(CHANGES))?;
         std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
-            if let Err(error) = follow(&notices, &theirs, &wakes) {
-                warn!(%error, "Watching broke off; changes are seen at the next look.");
+            for event in receiver {
+                let Some(inner) = weak.upgrade() else { return };
+                let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
+                match event {
+                    Ok(event) => wakes.wake(inner.heard(&event)),
+                    Err(error) => {
+                        // Events may be lost: everything that is watched could have changed.
+                        warn!(%error, "Watching failed for a moment.");
+                        wakes.wake(inner.paths.iter().map(|(_, subject)| *subject).collect::<Vec<_>>());
+                    }
+                }
             }
         })?;
+        {
+            let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
+            inner.watcher = Some(watcher);
+            inner.arrange();
+        }
         Ok(Watch { inner })
     }
 
@@ -103,50 +103,14 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.stopped = true;
-        for number in std::mem::take(&mut inner.folders).into_values() {
-            // The kernel's word that a watch ended is what wakes the thread, so that it can end, too.
-            inotify::remove_watch(&inner.notices, number).ok();
-        }
-    }
-}
-
-/// Takes notice after notice until the watch is dropped.
-fn follow(notices: &OwnedFd, inner: &Mutex<Inner>, wakes: &Wakes) -> io::Result<()> {
-    let mut room = [MaybeUninit::uninit(); NOTICES_BYTES];
-    let mut reader = inotify::Reader::new(notices, &mut room);
-    loop {
-        let notice = match reader.next() {
-            Ok(notice) => notice,
-            Err(rustix::io::Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        let name = notice.file_name().map(|name| OsStr::from_bytes(name.to_bytes()));
-        let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.stopped {
-            return Ok(());
-        }
-        wakes.wake(inner.heard(notice.wd(), notice.events(), name));
-    }
-}
-
 impl Inner {
-    fn heard(&mut self, number: i32, what: ReadFlags, name: Option<&OsStr>) -> BTreeSet<Subject> {
-        // More happened than the kernel keeps for us: everything that is watched could have changed.
-        let lost = what.contains(ReadFlags::QUEUE_OVERFLOW);
-        let folders = self.folders.iter().filter(|(_, watched)| **watched == number);
-        let changed: Vec<PathBuf> = folders
-            .map(|(folder, _)| name.map_or_else(|| folder.clone(), |name| folder.join(name)))
-            .collect();
-        let concerns = |path: &Path| lost || changed.iter().any(|at| is_about(at, path));
-        let woken = self.paths.iter().filter(|(path, _)| concerns(path)).map(|(_, subject)| *subject);
-        let woken = woken.collect();
+    fn heard(&mut self, event: &Event) -> Vec<Subject> {
+        let lost = event.need_rescan();
+        let concerns = |path: &Path| lost || event.paths.iter().any(|at| is_about(at, path));
+        let woken: Vec<Subject> =
+            self.paths.iter().filter(|(path, _)| concerns(path)).map(|(_, subject)| *subject).collect();
         // A folder on the way to a path came or went.
-        let on_the_way = |at: &PathBuf| self.paths.iter().any(|(path, _)| path.starts_with(at));
-        if lost || what.contains(ReadFlags::IGNORED) || changed.iter().any(on_the_way) {
+        if lost || event.paths.iter().any(|at| self.paths.iter().any(|(path, _)| path.starts_with(at))) {
             self.arrange();
         }
         woken
@@ -165,25 +129,24 @@ impl Inner {
     }
 
     fn arrange_once(&mut self) {
+        let Some(watcher) = &mut self.watcher else { return };
         let mut wanted = folders_for(self.paths.iter().map(|(path, _)| path.as_path()), Path::is_dir);
         if wanted.len() > WATCHES_MAX {
             warn!(wanted = wanted.len(), watched = WATCHES_MAX, "More folders than may be watched.");
             wanted = wanted.into_iter().take(WATCHES_MAX).collect();
         }
-        let mut watched = BTreeMap::new();
-        for folder in wanted {
-            // Again even if it was watched: it may be another folder under the same name.
-            match inotify::add_watch(&self.notices, &folder, CHANGES) {
-                Ok(number) => drop(watched.insert(folder, number)),
-                Err(error) => warn!(folder = %folder.display(), %error, "Folder cannot be watched."),
+        for gone in self.folders.difference(&wanted) {
+            // Mostly the kernel has forgotten it already.
+            if let Err(error) = watcher.unwatch(gone) {
+                debug!(folder = %gone.display(), %error, "Folder is no longer watched.");
             }
         }
-        for (folder, number) in &self.folders {
-            if !watched.values().any(|kept| kept == number) {
-                // Mostly the kernel has forgotten it already.
-                if let Err(error) = inotify::remove_watch(&self.notices, *number) {
-                    debug!(folder = %folder.display(), %error, "Folder is no longer watched.");
-                }
+        let mut watched = BTreeSet::new();
+        for folder in wanted {
+            // Again even if it was watched: it may be another folder under the same name.
+            match watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(watched.insert(folder)),
+                Err(error) => warn!(folder = %folder.display(), %error, "Folder cannot be watched."),
             }
         }
         self.folders = watched;
@@ -311,24 +274,28 @@ mod tests {
     #[test]
     fn a_folder_that_is_replaced_is_watched_again() {
         let folder = TempDir::new().unwrap();
-        let units = folder.path().join("units");
+        let (units, fence) = (folder.path().join("units"), folder.path().join("fence"));
         fs::create_dir(&units).unwrap();
+        fs::create_dir(&fence).unwrap();
         let wakes = Arc::new(Wakes::default());
-        let watch = Watch::start(vec![(units.clone(), Subject::Services)], wakes.clone()).unwrap();
-        let number = |watch: &Watch| watch.inner.lock().unwrap().folders.get(&units).copied();
-        let before = number(&watch);
+        let paths = vec![(units.clone(), Subject::Services), (fence.clone(), Subject::Host)];
+        let _watch = Watch::start(paths, wakes.clone()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let heard = |wanted: Subject| {
+            let heard = async {
+                while !wakes.take().contains(&wanted) {
+                    wakes.woken().await;
+                }
+            };
+            runtime.block_on(async { tokio::time::timeout(NEVER, heard).await }).expect("it is heard");
+        };
         fs::rename(&units, folder.path().join("old")).unwrap();
         fs::create_dir(&units).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let again = async {
-            while number(&watch).is_none() || number(&watch) == before {
-                wakes.woken().await;
-                wakes.take();
-            }
-        };
-        runtime
-            .block_on(async { tokio::time::timeout(NEVER, again).await })
-            .expect("the new folder is watched");
+        // Notices come in order: when this one is here, what came before it was taken in.
+        fs::write(fence.join("now"), b"").unwrap();
+        heard(Subject::Host);
+        fs::write(units.join("new.service"), b"").unwrap();
+        heard(Subject::Services);
     }
 
     #[test]
