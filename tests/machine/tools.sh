@@ -47,6 +47,11 @@ for subject in "$@"; do
         } | sort -u | xargs systemctl show --no-pager --property Id,Description,LoadState,ActiveState,SubState \
             --property UnitFileState,ExecStart,TasksCurrent,Names,Triggers,FragmentPath
         section sockets && ss --no-header --listening --numeric --tcp --udp --processes
+        section jobs
+        find /etc/cron.d -maxdepth 1 -type f ! -name '.*'
+        for period in hourly daily weekly monthly yearly; do
+            [ ! -d /etc/cron.$period ] || run-parts --test /etc/cron.$period
+        done
         section owners
         ps -e -o pid=,unit= | while read -r process unit; do
             echo "$process $unit $(readlink "/proc/$process/exe")"

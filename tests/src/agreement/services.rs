@@ -1,4 +1,4 @@
-//! Services as systemctl(1), ss(8) and ps(1) tell them.
+//! Services as systemctl(1), ss(8), ps(1) and run-parts(8) tell them.
 
 use std::collections::BTreeMap;
 
@@ -73,6 +73,20 @@ pub(super) fn expected(tools: &Tools<'_>) -> Rows {
             ("source", json!(source)),
         ]);
         rows.insert(row_name, fields);
+    }
+    // What cron starts, as run-parts(8) names it: by its folder and its file.
+    for path in tools.lines("jobs") {
+        let Some((folder, file)) = path.strip_prefix("/etc/").and_then(|path| path.split_once('/')) else {
+            continue;
+        };
+        let name = format!("{folder}:{file}");
+        let fields = row([
+            ("name", json!(name)),
+            ("manager", json!("process")),
+            ("start", json!("enabled")),
+            ("source", json!(path)),
+        ]);
+        rows.insert(format!("process {name}"), fields);
     }
     // Whoever else listens has to be told as well.
     for (name, owner) in listening {

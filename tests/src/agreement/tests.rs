@@ -90,6 +90,8 @@ ActiveState=inactive
 tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:((\"sshd\",pid=300,fd=3))
 tcp LISTEN 0 128 [::]:22 [::]:* users:((\"sshd\",pid=300,fd=4))
 udp UNCONN 0 0 10.0.2.15%eth0:68 0.0.0.0:* users:((\"dhclient\",pid=400,fd=4))
+=== jobs
+/etc/cron.daily/dpkg
 === owners
   300 ssh.service /usr/sbin/sshd
   400 session-1.scope /usr/sbin/dhclient
@@ -145,6 +147,8 @@ fn document() -> Value {
             cron,
             { "manager": "process", "name": "dhclient", "running": true, "binary": "/usr/sbin/dhclient", "start": "unknown",
               "listening": ["udp/10.0.2.15:68"] },
+            { "manager": "process", "name": "cron.daily:dpkg", "running": null, "start": "enabled",
+              "source": "/etc/cron.daily/dpkg" },
         ],
     })
 }
