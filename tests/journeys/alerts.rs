@@ -308,26 +308,7 @@ async fn a_dead_mail_server_holds_up_no_syslog_line_and_is_told_once_it_lives() 
     let (Some(mut postfix), Some(rsyslog)) = (Postfix::start(Options::default()), Rsyslog::start()) else {
         return;
     };
-    let telling = Telling::start(
-        memory(),
-        &format!(
-            r#"
-            [smtp]
-            server = "localhost"
-            port = {}
-            security = "none"
-            from = "daicho@hospital.example"
-            [[email]]
-            name = "officer"
-            to = ["officer@hospital.example"]
-            [[syslog]]
-            name = "siem"
-            server = "localhost"
-            port = {}
-            "#,
-            postfix.port, rsyslog.tcp_port
-        ),
-    );
+    let telling = Telling::start(memory(), &mail_and_syslog(&postfix, &rsyslog));
     postfix.stop();
     telling.notice(vec![stick("TM-01", "")]);
     rsyslog.wait_for_lines(1);
@@ -505,26 +486,8 @@ async fn a_test_says_of_each_channel_what_its_server_answered() {
     let telling = Telling::start(
         memory(),
         &format!(
-            r#"
-            [smtp]
-            server = "localhost"
-            port = {}
-            security = "none"
-            from = "daicho@hospital.example"
-            [[email]]
-            name = "officer"
-            to = ["officer@hospital.example"]
-            [[syslog]]
-            name = "siem"
-            server = "localhost"
-            port = {}
-            [[syslog]]
-            name = "nobody"
-            server = "127.0.0.1"
-            port = {}
-            "#,
-            postfix.port,
-            rsyslog.tcp_port,
+            "{}\n[[syslog]]\nname = \"nobody\"\nserver = \"127.0.0.1\"\nport = {}\n",
+            mail_and_syslog(&postfix, &rsyslog),
             free_port(),
         ),
     );
@@ -540,4 +503,25 @@ async fn a_test_says_of_each_channel_what_its_server_answered() {
     // A test moves nobody's cursor.
     assert!(alerts::told(&telling.collector, 10).unwrap().is_empty());
     telling.stop().await;
+}
+
+/// The officer by mail and another system by syslog, both plainly.
+fn mail_and_syslog(postfix: &Postfix, rsyslog: &Rsyslog) -> String {
+    format!(
+        r#"
+        [smtp]
+        server = "localhost"
+        port = {}
+        security = "none"
+        from = "daicho@hospital.example"
+        [[email]]
+        name = "officer"
+        to = ["officer@hospital.example"]
+        [[syslog]]
+        name = "siem"
+        server = "localhost"
+        port = {}
+        "#,
+        postfix.port, rsyslog.tcp_port
+    )
 }

@@ -64,18 +64,7 @@ fn a_resignation_reaches_the_officer_by_mail_syslog_and_webhook() {
         languages = ["ja", "en"]
         digest_seconds = 1
 
-        [alerts.smtp]
-        server = "127.0.0.1"
-        port = {smtp}
-        security = "none"
-        from = "Daicho <daicho@hospital.example>"
-
-        [[alerts.email]]
-        name = "officer"
-        to = ["officer@hospital.example"]
-        [alerts.email.tell]
-        articles = [8]
-
+        {officer}
         [[alerts.webhook]]
         name = "helpdesk"
         url = "http://{webhook}/alerts"
@@ -91,7 +80,7 @@ fn a_resignation_reaches_the_officer_by_mail_syslog_and_webhook() {
         [alerts.syslog.tell]
         articles = [8]
         "#,
-        smtp = postfix.port,
+        officer = postfix.telling_the_officer(8),
         syslog = rsyslog.tcp_port,
         secret = secret.display(),
     );

@@ -14,8 +14,9 @@ use daicho_proto::facts::{Fact, Medium, MediumAction, MediumEvent, MediumKind};
 use daicho_proto::observation::Observation;
 use daicho_proto::wire::ReportRequest;
 use daicho_proto::wire::intake_client::IntakeClient;
+use daicho_tests::daemons::free_address;
 use daicho_tests::programs::until;
-use daicho_tests::site::{Site, free_address};
+use daicho_tests::site::Site;
 
 /// Observations in one report, as an agent with much to say sends them.
 const BATCH: u64 = 1_000;

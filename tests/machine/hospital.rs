@@ -37,20 +37,9 @@ impl Hospital {
             languages = ["ja", "en"]
             digest_seconds = 1
             urgent_messages_max = 1000
-
-            [alerts.smtp]
-            server = "127.0.0.1"
-            port = {}
-            security = "none"
-            from = "Daicho <daicho@hospital.example>"
-
-            [[alerts.email]]
-            name = "officer"
-            to = ["officer@hospital.example"]
-            [alerts.email.tell]
-            articles = [11]
+            {}
             "#,
-            postfix.port
+            postfix.telling_the_officer(11)
         ));
         let hospital = Hospital { machine, site, postfix, failed: Vec::new() };
         hospital.import("");

@@ -1,5 +1,7 @@
 //! The life of sticks: mounted, partitioned, locked, pulled, at once with others, at boot, while nobody looked.
 
+use std::path::Path;
+
 use daicho_tests::virtual_machine::usb::contents;
 use daicho_tests::virtual_machine::usb::gadget::Gadget;
 use serde_json::{Value, json};
@@ -122,9 +124,7 @@ fn a_stick_is_followed_through_mounts_pulls_hubs_sleep_and_boots() {
         hospital.wait_for_use("gone", "LIFE-RESTART", |it| it["present"] == false);
     });
     hospital.step("one that came while the agent was stopped and stays is seen", |hospital| {
-        hospital.machine.run("systemctl stop daicho-agent");
-        hospital.machine.plug_stick("s", &stick, "LIFE-STAYS");
-        hospital.machine.until("the kernel's word", "journalctl -k -b | grep -q LIFE-STAYS");
+        plug_unseen(hospital, "s", &stick, "LIFE-STAYS");
         hospital.machine.run("systemctl start daicho-agent");
         let sighting = hospital.wait_for_use("in", "LIFE-STAYS", |it| it["present"] == true);
         assert_eq!(sighting["found_afterwards"], false, "{sighting}");
@@ -133,9 +133,7 @@ fn a_stick_is_followed_through_mounts_pulls_hubs_sleep_and_boots() {
         hospital.wait_for_use("gone", "LIFE-STAYS", |it| it["present"] == false);
     });
     hospital.step("one that came and went while the agent was stopped is found afterwards", |hospital| {
-        hospital.machine.run("systemctl stop daicho-agent");
-        hospital.machine.plug_stick("o", &stick, "LIFE-MISSED");
-        hospital.machine.until("the kernel's word", "journalctl -k -b | grep -q LIFE-MISSED");
+        plug_unseen(hospital, "o", &stick, "LIFE-MISSED");
         hospital.machine.unplug_stick("o");
         let gone = "journalctl -k -b | sed '1,/LIFE-MISSED/d' | grep -q 'USB disconnect'";
         hospital.machine.until("the kernel's word", gone);
@@ -213,4 +211,11 @@ fn sleep_and_wake(hospital: &Hospital) {
     hospital.machine.monitor("system_wakeup", &json!({}));
     hospital.machine.wait_for_event("WAKEUP", |_| true);
     hospital.machine.until("it to be awake", "journalctl -k -b | grep -q 'PM: suspend exit'");
+}
+
+/// Stops the agent, plugs a stick in, and waits until the kernel has told of it.
+fn plug_unseen(hospital: &mut Hospital, name: &str, stick: &Path, serial: &str) {
+    hospital.machine.run("systemctl stop daicho-agent");
+    hospital.machine.plug_stick(name, stick, serial);
+    hospital.machine.until("the kernel's word", &format!("journalctl -k -b | grep -q {serial}"));
 }

@@ -3,7 +3,7 @@
 //! Debian packages: postfix, sasl2-bin, libsasl2-modules, rsyslog, rsyslog-gnutls. None of their system services is
 //! used or touched.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -40,10 +40,15 @@ fn missing<T>(reason: &str) -> Option<T> {
     None
 }
 
+/// An address of this host's loopback that nobody uses now.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("it is bound")
+}
+
 /// A port of 127.0.0.1 that nobody uses now.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
+    free_address().port()
 }
 
 /// A daemon that ends with the test.

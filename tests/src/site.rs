@@ -1,13 +1,14 @@
 //! One hospital's Daicho in a temporary folder: a real collector, real agents, and the department's command.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::daemons::free_address;
 use crate::programs::{Running, command, expect, run, until};
 use crate::virtual_machine::HOST;
 
@@ -132,10 +133,4 @@ impl Site {
             self.violation(rule, subject).filter(|violation| violation["state"] == state)
         })
     }
-}
-
-/// A loopback address that was free a moment ago.
-pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("it is bound")
 }

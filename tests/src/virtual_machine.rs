@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -23,12 +23,14 @@ mod bound;
 mod disk;
 mod monitor;
 mod shell;
+mod turnstile;
 pub mod usb;
 
 use bound::Bound;
 use disk::Disk;
 use monitor::Monitor;
 use shell::Shell;
+use turnstile::{Turn, Turnstile};
 
 /// This host's loopback, as the machine sees it.
 pub const HOST: &str = "10.0.2.2";
@@ -36,8 +38,10 @@ pub const HOST: &str = "10.0.2.2";
 /// How long a boot, or anything else inside, may take: emulated, on a processor that is shared with other tests.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
-/// One machine at a time in a process: two emulations on two cores would make each other slow, and measure nothing.
-static TURN: Mutex<()> = Mutex::new(());
+/// As many machines at a time in a process as there are cores, two at most: each emulates one core on one core.
+static TURN: LazyLock<Turnstile> = LazyLock::new(|| {
+    Turnstile::new(std::thread::available_parallelism().map_or(1, |cores| cores.get().min(2)))
+});
 
 /// A booted machine. Its commands panic with all that was said if they fail: it is there for tests.
 pub struct VirtualMachine {
@@ -45,7 +49,7 @@ pub struct VirtualMachine {
     monitor: Mutex<Monitor>,
     qemu: Bound,
     folder: TempDir,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 impl VirtualMachine {
@@ -58,7 +62,7 @@ impl VirtualMachine {
     pub fn boot_with(arguments: &[&str]) -> Option<Self> {
         let qemu = find("qemu-system-x86_64", "qemu-system-x86")?;
         find("ssh", "openssh-client")?;
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = TURN.take();
         let disk = Disk::prepared()?;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let ssh_port = free_port();

@@ -54,6 +54,26 @@ impl Postfix {
         Some(postfix)
     }
 
+    /// The part of a collector's configuration that tells the officer by this server of the violations of an article.
+    pub fn telling_the_officer(&self, article: u32) -> String {
+        format!(
+            r#"
+            [alerts.smtp]
+            server = "127.0.0.1"
+            port = {}
+            security = "none"
+            from = "Daicho <daicho@hospital.example>"
+
+            [[alerts.email]]
+            name = "officer"
+            to = ["officer@hospital.example"]
+            [alerts.email.tell]
+            articles = [{article}]
+            "#,
+            self.port
+        )
+    }
+
     /// Ends it; mail stays.
     pub fn stop(&mut self) {
         // `postfix start-fg` waits for the master, which is a process of its own.

@@ -8,7 +8,8 @@ const SECTORS: u16 = 16 * 1024;
 const SECTORS_PER_TABLE: u16 = 64;
 const ROOT_ENTRIES: u16 = 512;
 
-/// Writes a FAT16 file system of 8 MiB with this label and volume number; Linux shows the number as `XXXX-XXXX`.
+/// Writes a FAT16 file system of 8 MiB with this label and volume number; Linux shows the number as
+/// four hexadecimal digits, a hyphen and four more.
 pub fn fat(folder: &Path, name: &str, label: &str, number: u32) -> PathBuf {
     written(folder, name, &fat_bytes(label, number))
 }
