@@ -90,7 +90,8 @@ fn what_carries_files_is_known_by_its_interfaces_and_a_keyboard_is_no_finding() 
         hospital.machine.run(&format!("echo /root/card >{slot}/file"));
         let label = |it: &serde_json::Value| it["medium"]["label"] == "STICK";
         hospital.wait_for_use("a card", "KIND-CARDS", label);
-        hospital.machine.run(&format!("echo >{slot}/file"));
+        // As long as the machine reads the card it holds the slot shut.
+        hospital.machine.until("the card to come out", &format!("echo >{slot}/file"));
         hospital.wait_for_use("no card", "KIND-CARDS", |sighting| sighting["present"] == false);
         hospital.machine.stop_playing(0);
     });

@@ -118,7 +118,11 @@ pub(super) fn look(
             let media = snapshot
                 .connected
                 .into_iter()
-                .filter(|it| !it.is_fixed || matches!(it.slot, Slot::Filled(_)));
+                // A reader whose card was taken out was told as left: the inventory must not tell otherwise. One that
+                // is built in is a part of the machine until a card is in it.
+                .filter(|it| {
+                    if it.is_fixed { matches!(it.slot, Slot::Filled(_)) } else { it.slot != Slot::Empty }
+                });
             let media = media.map(|it| Medium { last_seen: Some(now), ..it.medium });
             Look::Seen { value: media.chain(recorded).collect(), problems }
         }

@@ -12,7 +12,7 @@ use crate::cli::violations::proof_in_words;
 use crate::cli::{Context, words};
 use crate::queries::filters::short_key;
 
-/// Violations of one rule that are told in full; of the others the subjects are named.
+/// Violations of one rule that are told in full; of the others the subjects are named. Of what could not be told likewise.
 const TOLD_MAX: usize = 3;
 
 /// Subjects that are named of those that are not told in full.
@@ -139,26 +139,28 @@ impl Page<'_> {
             "判定できなかったもの（適合でも違反でもありません）",
             "What could not be told (neither in order nor a violation)",
         ));
-        let mut reasons: Vec<(&str, Vec<&str>, usize)> = Vec::new();
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
         for told in undetermined {
-            match reasons.iter_mut().find(|(reason, ..)| *reason == told.reason) {
-                Some((_, rules, count)) => {
-                    *count += 1;
-                    if !rules.contains(&told.rule.as_str()) {
-                        rules.push(&told.rule);
-                    }
-                }
-                None => reasons.push((&told.reason, vec![&told.rule], 1)),
+            match reasons.iter_mut().find(|(reason, _)| *reason == told.reason) {
+                Some((_, rules)) if rules.contains(&told.rule.as_str()) => {}
+                Some((_, rules)) => rules.push(&told.rule),
+                None => reasons.push((&told.reason, vec![&told.rule])),
             }
         }
-        let shown = reasons.len().min(UNDETERMINED_MAX);
-        for (reason, rules, _) in reasons.iter().take(shown) {
-            self.line("  - ", &format!("{reason} [{}]", rules.join(", ")));
-        }
-        let more = reasons.len() - shown;
-        if more > 0 {
-            let (ja, en) = (format!("他 {more} 件"), format!("{more} more"));
-            self.line("  - ", context.say(&ja, &en));
+        // Those of one rule stand together, and a rule with many does not hide the others.
+        while let Some((_, rules)) = reasons.first() {
+            let rules = rules.clone();
+            let alike: Vec<_> =
+                reasons.extract_if(.., |(_, own)| *own == rules).map(|(reason, _)| reason).collect();
+            let told = if alike.len() == TOLD_MAX + 1 { alike.len() } else { alike.len().min(TOLD_MAX) };
+            for reason in &alike[..told] {
+                self.line("  - ", &format!("{reason} [{}]", rules.join(", ")));
+            }
+            let more = alike.len() - told;
+            if more > 0 {
+                let (ja, en) = (format!("同じ規則で他 {more} 件"), format!("{more} more of this rule"));
+                self.line("    ", context.say(&ja, &en));
+            }
         }
     }
 
@@ -197,9 +199,6 @@ impl Page<'_> {
         self.line("", context.say(&ja, &en));
     }
 }
-
-/// Reasons for what could not be told that a person reads.
-const UNDETERMINED_MAX: usize = 12;
 
 /// The commands with which to ask on, as long as the demo runs.
 pub(super) fn how_to_ask(parts: &Parts, folder: &Path, context: &Context) -> String {

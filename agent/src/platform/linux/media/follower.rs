@@ -20,8 +20,11 @@ use super::uses::Uses;
 use super::{Remembered, boot_time, sysfs};
 use crate::clock;
 
-/// The kernel's own messages; group 2 are udev's.
+/// The kernel's own messages (MONITOR_GROUP_KERNEL of libudev, a bit each).
 const KERNEL_GROUP: u32 = 1;
+
+/// udev's, after it has done with a device (MONITOR_GROUP_UDEV). They are not believed: they only ask for a look.
+const UDEV_GROUP: u32 = 2;
 
 /// A uevent holds at most 2 KiB of values (UEVENT_BUFFER_SIZE) and its header.
 const MESSAGE_BYTES_MAX: usize = 8 * 1024;
@@ -74,7 +77,7 @@ fn listen() -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(KOBJECT_UEVENT))?;
     sockopt::set_socket_recv_buffer_size(&socket, WAITING_BYTES)?;
-    bind(&socket, &SocketAddrNetlink::new(0, KERNEL_GROUP))?;
+    bind(&socket, &SocketAddrNetlink::new(0, KERNEL_GROUP | UDEV_GROUP))?;
     Ok(socket)
 }
 
@@ -99,14 +102,18 @@ fn drain(socket: &OwnedFd, tracker: &mut Tracker, events: &mut Vec<MediumEvent>)
     loop {
         match recvfrom(socket, &mut message[..], RecvFlags::empty()) {
             Ok((length, _, sender)) => {
-                // Any process may write to our port; only the kernel's is 0.
+                // Only the kernel's own port is 0; only who administers the network can write to a group.
                 let sender = sender.and_then(|sender| SocketAddrNetlink::try_from(sender).ok());
-                let from_kernel = sender.is_some_and(|sender| sender.pid() == 0);
-                let event = Uevent::parse(&message[..length.min(MESSAGE_BYTES_MAX)]);
-                if let Some(event) = event.filter(|event| from_kernel && event.matters()) {
+                let message = &message[..length.min(MESSAGE_BYTES_MAX)];
+                let (port, groups) = sender.map_or((1, 0), |sender| (sender.pid(), sender.groups()));
+                if port == 0
+                    && let Some(event) = Uevent::parse(message).filter(Uevent::matters)
+                {
                     events.extend(tracker.uevent(&event));
                     look = true;
                 }
+                look |= groups == UDEV_GROUP
+                    && Uevent::parse_settled(message).is_some_and(|event| event.matters());
             }
             Err(Errno::AGAIN) => return Ok(look),
             Err(Errno::INTR) => {}

@@ -198,7 +198,24 @@ fn a_drive_that_turns_out_to_be_optical_arrived_already() {
     let drive = format!("{PORT}/1-2:1.0/host6/target6:0:0/6:0:0:0/block/sr1");
     tree.block(&drive, &[("dev", "11:1"), ("size", "2097151"), ("removable", "1"), ("device/type", "5")]);
     assert_eq!(tracker.media_now(tree.snapshot()), []);
-    assert_eq!(tree.media()[0].kind, MediumKind::Optical);
+    assert_eq!(tree.snapshot().connected[0].medium.kind, MediumKind::Optical);
+}
+
+#[test]
+fn a_reader_whose_card_came_out_is_told_as_left_and_not_as_present() {
+    let tree = Tree::new();
+    tree.stick("7");
+    let slot = format!("{PORT}/1-2:1.0/host6/target6:0:0/6:0:0:0/block/sdb");
+    let card = |size| {
+        tree.block(&slot, &[("dev", "8:16"), ("size", size), ("removable", "1"), ("device/type", "0")]);
+    };
+    card("16384");
+    let mut tracker = Tracker::starting_with(tree.snapshot());
+    assert_eq!(tree.media().len(), 1);
+    card("0");
+    let left = tracker.media_now(tree.snapshot());
+    assert_eq!(left.iter().map(|event| event.action).collect::<Vec<_>>(), [MediumAction::Left]);
+    assert_eq!(tree.media(), []);
 }
 
 #[test]
