@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 #[cfg(target_os = "linux")]
 pub mod linux;
+pub mod windows;
 
 /// One operating system, live or as files below another root. It only reads.
 pub trait Platform: Send + Sync {
@@ -69,28 +70,24 @@ pub fn here() -> Box<dyn Platform> {
     {
         Box::new(linux::Linux::here())
     }
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(windows)]
     {
-        Box::new(Unknown)
+        Box::new(windows::Windows::here())
     }
 }
 
 /// The machine whose files lie below `root`: a mounted image, an unpacked backup. Only files are read.
 pub fn at_root(root: &Path) -> std::io::Result<Box<dyn Platform>> {
+    if let Some(disk) = windows::Windows::at_root(root)? {
+        return Ok(Box::new(disk));
+    }
     #[cfg(target_os = "linux")]
     {
         Ok(Box::new(linux::Linux::at_root(root)?))
     }
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(windows)]
     {
-        let _ = root;
-        Ok(Box::new(Unknown))
+        let sentence = "no Windows/System32/config in it; a Linux disk is read on Linux";
+        Err(std::io::Error::new(std::io::ErrorKind::NotFound, sentence))
     }
 }
-
-/// A platform that can tell nothing: every answer is `Unsupported`.
-#[cfg(not(target_os = "linux"))]
-struct Unknown;
-
-#[cfg(not(target_os = "linux"))]
-impl Platform for Unknown {}

@@ -1,0 +1,130 @@
+//! Windows, live or as the files of its disk: the same rooms read both, because both have a registry.
+//!
+//! What only a running Windows can answer lies in `live/`; everything else is compiled and tested on every system.
+
+use std::path::Path;
+
+use daicho_proto::facts::{Account, Antivirus, Host, Look, Medium, Package, Service, Software, Updates};
+use jiff::Timestamp;
+
+use super::Platform;
+use crate::clock;
+
+mod accounts;
+mod antivirus;
+mod disk;
+mod host;
+#[cfg(windows)]
+mod live;
+mod media;
+mod packages;
+mod registry;
+mod services;
+mod software;
+mod updates;
+
+use disk::Disk;
+use registry::Registry;
+
+/// A Windows machine, live or as files.
+pub struct Windows {
+    machine: Machine,
+    /// The moment that is judged by; `None`: the clock's.
+    now: Option<Timestamp>,
+}
+
+/// What the rooms read from.
+pub(crate) struct Machine {
+    registry: Box<dyn Registry>,
+    disk: Disk,
+    /// Whether this is the running machine: its functions may be asked.
+    live: bool,
+}
+
+impl Windows {
+    /// This machine.
+    #[cfg(windows)]
+    pub fn here() -> Self {
+        // %SystemDrive% is set for every process; without it there is no Windows to speak of.
+        let drive = std::env::var("SystemDrive").unwrap_or_else(|_| "C:".to_owned());
+        let disk = Disk::at(Path::new(&format!("{drive}\\")));
+        let registry = Box::new(live::registry::LiveRegistry);
+        Windows { machine: Machine { registry, disk, live: true }, now: None }
+    }
+
+    /// The disk below `path`, if it has hives.
+    pub fn at_root(path: &Path) -> std::io::Result<Option<Self>> {
+        let disk = Disk::at(path);
+        if disk.find("Windows/System32/config")?.is_none() {
+            return Ok(None);
+        }
+        let registry = Box::new(registry::hives::Hives::read(&disk)?);
+        Ok(Some(Windows { machine: Machine { registry, disk, live: false }, now: None }))
+    }
+
+    /// As if it were `now`: what has expired, and which times lie ahead.
+    pub fn as_of(self, now: Timestamp) -> Self {
+        Windows { now: Some(now), ..self }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now.unwrap_or_else(clock::now)
+    }
+}
+
+impl Platform for Windows {
+    fn host(&self) -> Look<Host> {
+        host::look(&self.machine)
+    }
+
+    fn accounts(&self) -> Look<Vec<Account>> {
+        accounts::look(&self.machine, self.now())
+    }
+
+    fn packages(&self) -> Look<Vec<Package>> {
+        packages::look(&self.machine)
+    }
+
+    fn updates(&self) -> Look<Updates> {
+        updates::look(&self.machine)
+    }
+
+    fn antivirus(&self) -> Look<Vec<Antivirus>> {
+        antivirus::look(&self.machine)
+    }
+
+    fn services(&self) -> Look<Vec<Service>> {
+        services::look(&self.machine)
+    }
+
+    fn software(&self) -> Look<Vec<Software>> {
+        software::look(&self.machine)
+    }
+
+    fn media(&self) -> Look<Vec<Medium>> {
+        media::look(&self.machine)
+    }
+}
+
+/// A count of 100 nanoseconds since 1601-01-01T00:00:00Z (`FILETIME`); 0 and the largest mean no time.
+pub(crate) fn filetime(count: u64) -> Option<Timestamp> {
+    /// From 1601 to 1970.
+    const EPOCH: i128 = 116_444_736_000_000_000;
+    if count == 0 || count >= 0x7fff_ffff_ffff_ffff {
+        return None;
+    }
+    Timestamp::from_nanosecond((i128::from(count) - EPOCH) * 100).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filetime_counts_from_1601() {
+        assert_eq!(filetime(0), None);
+        assert_eq!(filetime(u64::MAX >> 1), None);
+        assert_eq!(filetime(116_444_736_010_000_000).unwrap().as_second(), 1);
+        assert_eq!(filetime(1).unwrap().to_string(), "1601-01-01T00:00:00.0000001Z");
+    }
+}
