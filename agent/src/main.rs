@@ -11,6 +11,7 @@ use daicho_agent::config::{Config, LogFormat};
 use daicho_agent::enrolment::{self, Invitation};
 use daicho_agent::run::drill::Drill;
 use daicho_agent::service::Only;
+use daicho_agent::service::stop::Halt;
 use daicho_agent::text::{Language, Text};
 use daicho_agent::{clock, collect, platform, run, status};
 
@@ -181,7 +182,7 @@ fn obey(command: Command, language: Language) -> Result<(), Text> {
             let interval = Duration::from_millis(replay_interval_ms);
             let drill = replay_media.map(|path| Drill::new(&path, interval)).transpose()?;
             log_to_standard_error(&config);
-            run::run(&config, Arc::from(machine(root.as_deref())?), drill)
+            run::run(&config, Arc::from(machine(root.as_deref())?), drill, &Halt::default())
         }
         Command::Status { place, format } => {
             let data = place.config()?.data_folder;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daicho_proto::facts::{Fact, Subject};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, interval, sleep, sleep_until};
 use tracing::{error, info, warn};
@@ -14,6 +13,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::identity::Identity;
 use crate::platform::Platform;
+use crate::service::stop::{Halt, Signals};
 use crate::service::{self, Only, Word};
 use crate::spool::keeper::Keeper;
 use crate::status::Health;
@@ -43,8 +43,13 @@ const BLOCKING_THREADS_MAX: usize = 3;
 /// Threads that hang when we stop are left behind after this.
 const STOP_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Works until SIGTERM or SIGINT.
-pub fn run(config: &Config, platform: Arc<dyn Platform>, drill: Option<Drill>) -> Result<(), Text> {
+/// Works until the system sends word to stop, or `halt` is ordered.
+pub fn run(
+    config: &Config,
+    platform: Arc<dyn Platform>,
+    drill: Option<Drill>,
+    halt: &Halt,
+) -> Result<(), Text> {
     service::stay_small();
     let identity = Identity::read(&config.data_folder).map_err(|error| error.text())?;
     let _only = match Only::take(&config.data_folder) {
@@ -72,7 +77,7 @@ pub fn run(config: &Config, platform: Arc<dyn Platform>, drill: Option<Drill>) -
                 format!("cannot start the agent ({error}); check its limits of threads and files"),
             )
         })?;
-    let result = runtime.block_on(work(config, identity, platform, drill));
+    let result = runtime.block_on(work(config, identity, platform, drill, halt));
     runtime.shutdown_timeout(STOP_TIME_MAX);
     result
 }
@@ -82,9 +87,10 @@ async fn work(
     identity: Identity,
     platform: Arc<dyn Platform>,
     drill: Option<Drill>,
+    halt: &Halt,
 ) -> Result<(), Text> {
     let now = clock::now();
-    let (mut terminate, mut interrupt) = signals()?;
+    let mut signals = Signals::listen()?;
     let endpoint = identity.endpoint;
     let collector = config.collector.clone().unwrap_or_else(|| identity.collector.clone());
     info!(%endpoint, %collector, version = env!("CARGO_PKG_VERSION"), "Agent started.");
@@ -135,8 +141,8 @@ async fn work(
     let status = tokio::spawn(write_status(health.clone()));
     loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            () = signals.received() => break,
+            () = halt.ordered() => break,
             () = look_again.notified() => wakes.wake(Subject::ALL),
             () = async { match &mut watchdog { Some(tick) => { tick.tick().await; } None => pending().await } } => {
                 service::tell(Word::Alive);
@@ -248,18 +254,6 @@ fn on_thread(name: &str, work: impl FnOnce() + Send + 'static) {
     if let Err(error) = std::thread::Builder::new().name(name.to_owned()).spawn(work) {
         error!(%error, name, "Thread could not be started.");
     }
-}
-
-fn signals() -> Result<(tokio::signal::unix::Signal, tokio::signal::unix::Signal), Text> {
-    let listen = |kind| {
-        signal(kind).map_err(|error| {
-            Text::new(
-                format!("停止の合図を受け取れません（{error}）"),
-                format!("cannot listen for the signal to stop ({error}); check the limit of open files"),
-            )
-        })
-    };
-    Ok((listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?))
 }
 
 /// From the system's randomness: two machines cloned from one image must not choose the same.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub mod stop;
+
 /// What the service manager is told. Without one, nobody is told anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
