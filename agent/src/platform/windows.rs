@@ -18,6 +18,8 @@ mod host;
 mod live;
 mod media;
 mod packages;
+mod people;
+mod places;
 mod registry;
 mod services;
 mod software;

@@ -20,24 +20,28 @@ pub struct Service {
     pub start: StartMode,
     /// The manager's description.
     pub description: Option<String>,
-    /// The program's path.
+    /// The program's path, without what it is told (its arguments may hold passwords).
     pub binary: Option<String>,
     /// `tcp/0.0.0.0:22`, `udp/[::]:123`; sorted.
     pub listening: Vec<String>,
     /// The manager's own words for how it is: `active (running)`, `failed (failed)`, `crashed`.
     pub state: Option<String>,
-    /// systemd's own word for how it starts, systemctl(1): `enabled-runtime`, `linked`, `generated`, `indirect`, ...
+    /// The manager's own word for how it starts. systemctl(1): `enabled-runtime`, `linked`, `generated`, `indirect`, ...;
+    /// Windows: `delayed`, `trigger`, of a scheduled task when: `boot`, `logon`, `time`, ...
     pub file_state: Option<String>,
     /// Its other names.
     pub aliases: Vec<String>,
     /// What it starts, if it only starts something else: the units of a socket, a timer or a path.
     pub triggers: Vec<String>,
-    /// The file that describes it: a unit file, a script, a crontab.
+    /// What describes it: a unit file, a script, a crontab, a key of the registry.
     pub source: Option<String>,
     /// The container that it is, or that it runs in: `docker:0123456789ab`.
     pub container: Option<String>,
-    /// The user who runs it, where that is not the machine: the owner of a session, of a user's unit, of a crontab.
+    /// The user who runs it, where that is not the machine: the owner of a session, of a user's unit, of a crontab. Of a
+    /// Windows service the account that it logs on with, the machine's own ones too: `LocalSystem`.
     pub user: Option<String>,
+    /// What the program is made to run: the library that svchost.exe or rundll32.exe loads, an interpreter's script.
+    pub library: Option<String>,
 }
 
 /// Who runs a service. `Process`: nobody does; it was started by hand or by a machine without a manager.
@@ -125,6 +129,7 @@ impl From<wire::Service> for Service {
             source: wire.source,
             container: wire.container,
             user: wire.user,
+            library: wire.library,
         }
     }
 }
@@ -146,6 +151,7 @@ impl From<Service> for wire::Service {
             source: service.source,
             container: service.container,
             user: service.user,
+            library: service.library,
         }
     }
 }

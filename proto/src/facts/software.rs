@@ -16,7 +16,8 @@ pub struct Software {
     pub publisher: Option<String>,
     /// The day it was installed, `YYYY-MM-DD`.
     pub installed_on: Option<String>,
-    /// How it came: `snap`, `flatpak`, `appimage`, `opt`, `local`, `pip`, `npm`.
+    /// How it came: `snap`, `flatpak`, `appimage`, `opt`, `local`, `pip`, `npm`; on Windows `setup` (a program's own
+    /// installer), `msi`, `appx` (a package of the store, whose publisher is the mark of its signature) or `feature`.
     pub source: Option<String>,
     /// Where it lies.
     pub path: Option<String>,

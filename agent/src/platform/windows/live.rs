@@ -2,3 +2,5 @@
 //! and what leaves a file is safe, owned and whole.
 
 pub(crate) mod registry;
+pub(crate) mod services;
+mod sockets;
