@@ -25,16 +25,22 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// The program, if it is installed and may be used. Otherwise the test says that it was skipped, and with `CI=true` fails.
 pub fn find(program: &str, package: &str) -> Option<PathBuf> {
-    let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    let found = folders.iter().map(|folder| Path::new(folder).join(program)).find(|path| path.is_file());
-    match found {
-        Some(path) if rustix::process::geteuid().is_root() => Some(path),
-        Some(_) => missing(&format!("{program} must be started as root")),
-        None => missing(&format!("{program} is not installed (apt-get install {package})")),
+    let path = installed(program, package)?;
+    match rustix::process::geteuid().is_root() {
+        true => Some(path),
+        false => missing(&format!("{program} must be started as root")),
     }
 }
 
-fn missing<T>(reason: &str) -> Option<T> {
+/// As [`find`], for a program that anybody may use.
+pub fn installed(program: &str, package: &str) -> Option<PathBuf> {
+    let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    let found = folders.iter().map(|folder| Path::new(folder).join(program)).find(|path| path.is_file());
+    found.or_else(|| missing(&format!("{program} is not installed (apt-get install {package})")))
+}
+
+/// Says that a test was skipped, and why; with `CI=true` that is a failure.
+pub(crate) fn missing<T>(reason: &str) -> Option<T> {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "CI=true, and {reason}");
     println!("skipped: {reason}");
     None

@@ -2,8 +2,10 @@
 
 pub mod agreement;
 pub mod daemons;
+pub mod drill;
 pub mod machine;
 pub mod packages;
 pub mod programs;
 pub mod site;
 pub mod virtual_machine;
+pub mod wine;
