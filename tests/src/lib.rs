@@ -3,9 +3,11 @@
 pub mod agreement;
 pub mod daemons;
 pub mod drill;
+pub mod hive;
 pub mod machine;
 pub mod packages;
 pub mod programs;
 pub mod site;
 pub mod virtual_machine;
+pub mod windows_disk;
 pub mod wine;

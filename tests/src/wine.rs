@@ -44,7 +44,7 @@ impl Wine {
         let folder = tempfile::tempdir_in(template.parent().expect("it lies on the shelf"))
             .expect("the target folder can be written");
         let wine = Wine { folder, programs };
-        prefix::copy(&template, &wine.prefix());
+        prefix::copy(template, &wine.prefix());
         fs::create_dir_all(wine.home()).expect("a temporary folder can be written");
         let home = wine.place(AGENT).parent().expect("it lies in a folder").to_owned();
         wine.furnish(&home, "daicho-agent.exe");

@@ -3,3 +3,4 @@
 mod enrol;
 mod hospital;
 mod kill;
+mod program;

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
@@ -12,6 +13,10 @@ pub(super) const LIBRARY: &str = "bcryptprimitives.dll";
 
 /// Its source.
 const PROCESS_PRNG: &str = include_str!("process_prng.c");
+
+/// A service that nobody approved.
+pub(super) const STRANGER: &str = "stranger.exe";
+const STRANGER_SOURCE: &str = include_str!("stranger.c");
 
 /// What else decides how the template looks: raised when the steps below change.
 const RECIPE: u32 = 1;
@@ -24,7 +29,13 @@ pub(super) fn command(program: &str, prefix: &Path, home: &Path) -> Command {
 }
 
 /// The prefix to copy; makes it if it is not there.
-pub(super) fn template() -> PathBuf {
+pub(super) fn template() -> &'static Path {
+    static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
+    TEMPLATE.get_or_init(prepared)
+}
+
+/// Looks for it under a lock, because another test's process may be making it.
+fn prepared() -> PathBuf {
     let shelf = super::target().join("wine");
     fs::create_dir_all(&shelf).expect("the target folder can be written");
     let lock = File::create(shelf.join("lock")).expect("the target folder can be written");
@@ -61,7 +72,8 @@ fn make(making: &Path) {
     };
     wine(&["wine", "wineboot", "--init"]);
     wine(&["wine", "winecfg", "-v", "win10"]);
-    wine(&["wineserver", "-k"]);
+    // Its registry is on disk once its server has ended: it may have by itself, and is then not found (1).
+    let _ = command("timeout", &prefix, &home).args(["60", "wineserver", "-k"]).status();
     // The folders of people are links to the host's; no story may meet another there.
     for person in fs::read_dir(prefix.join("drive_c/users")).expect("wineboot made it").flatten() {
         for folder in fs::read_dir(person.path()).expect("a person's folder").flatten() {
@@ -71,11 +83,16 @@ fn make(making: &Path) {
             }
         }
     }
-    let source = making.join("process_prng.c");
-    fs::write(&source, PROCESS_PRNG).expect("the target folder can be written");
-    let mut compile = Command::new("x86_64-w64-mingw32-gcc");
-    compile.args(["-shared", "-O2", "-s", "-o"]).arg(making.join(LIBRARY)).arg(&source).arg("-ladvapi32");
-    succeed(&mut compile);
+    compile(making, LIBRARY, PROCESS_PRNG, &["-shared"]);
+    compile(making, STRANGER, STRANGER_SOURCE, &[]);
+}
+
+fn compile(making: &Path, name: &str, source: &str, options: &[&str]) {
+    let file = making.join(name).with_extension("c");
+    fs::write(&file, source).expect("the target folder can be written");
+    let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
+    compiler.args(["-O2", "-s"]).args(options).arg("-o").arg(making.join(name)).arg(&file).arg("-ladvapi32");
+    succeed(&mut compiler);
 }
 
 fn succeed(command: &mut Command) -> Output {
@@ -88,6 +105,7 @@ fn succeed(command: &mut Command) -> Output {
 /// Everything that decides what lies in it, in one name.
 fn recipe(shelf: &Path) -> String {
     let version = succeed(command("wine", &shelf.join("none"), shelf).arg("--version"));
-    let text = format!("{RECIPE}\n{}\n{PROCESS_PRNG}", String::from_utf8_lossy(&version.stdout));
+    let text =
+        format!("{RECIPE}\n{}\n{PROCESS_PRNG}{STRANGER_SOURCE}", String::from_utf8_lossy(&version.stdout));
     HEXLOWER.encode(&digest(&SHA256, text.as_bytes()).as_ref()[..6])
 }

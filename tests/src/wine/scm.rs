@@ -1,8 +1,10 @@
 //! What the service control manager says, through `sc`.
 
+use std::fs;
+
 use crate::programs::until_within;
 
-use super::{PATIENCE, Wine};
+use super::{PATIENCE, Wine, prefix};
 
 impl Wine {
     /// The state of a service as `sc query` prints it (`RUNNING`, `STOPPED`, ...); `None`: there is no such service.
@@ -15,6 +17,19 @@ impl Wine {
         until_within(PATIENCE, &format!("the service {name} to be {wanted}"), || {
             (self.service_state(name).as_deref() == Some(wanted)).then_some(())
         });
+    }
+
+    /// Installs a service of this name that does nothing until it is stopped, and starts by hand.
+    pub fn install_stranger(&self, name: &str) {
+        let program = self.place(r"C:\Program Files\Helper").join(prefix::STRANGER);
+        fs::create_dir_all(program.parent().expect("its folder")).expect("a temporary folder can be written");
+        fs::copy(prefix::template().with_file_name(prefix::STRANGER), program)
+            .expect("made with the template");
+        let mut command = self.command("sc");
+        let path = format!(r#""C:\Program Files\Helper\{}""#, prefix::STRANGER);
+        command.args(["create", name, "binPath=", &path, "start=", "demand"]);
+        let output = self.run(&command);
+        assert!(output.status.success(), "{command:?}: {output:?}");
     }
 
     /// Asks the service control manager to start or stop a service.
