@@ -20,6 +20,7 @@ mod media;
 mod packages;
 mod people;
 mod places;
+mod reading;
 mod registry;
 mod services;
 mod software;
@@ -76,7 +77,7 @@ impl Windows {
 
 impl Platform for Windows {
     fn host(&self) -> Look<Host> {
-        host::look(&self.machine)
+        host::look(&self.machine, self.now())
     }
 
     fn accounts(&self) -> Look<Vec<Account>> {
@@ -88,7 +89,7 @@ impl Platform for Windows {
     }
 
     fn updates(&self) -> Look<Updates> {
-        updates::look(&self.machine)
+        updates::look(&self.machine, self.now())
     }
 
     fn antivirus(&self) -> Look<Vec<Antivirus>> {

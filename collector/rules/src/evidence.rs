@@ -118,6 +118,11 @@ impl<'a> Evidence<'a> {
 }
 
 impl<T> Seen<'_, T> {
+    /// Whether every source was read: only then is what is absent known to be absent.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.problems.is_empty()
+    }
+
     /// The same assessment, with a doubt about the whole device where some source could not be read.
     pub(crate) fn finish(&self, mut assessment: Assessment) -> Assessment {
         if !self.problems.is_empty() {

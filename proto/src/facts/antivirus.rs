@@ -17,6 +17,10 @@ pub struct Antivirus {
     pub patterns_at: Option<Timestamp>,
     /// That file's version.
     pub patterns_version: Option<String>,
+    /// Whether the product itself tells the system that its patterns are new enough: Windows' Security Center asks no
+    /// product for their date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patterns_current: Option<bool>,
 }
 
 // === the wire ===
@@ -28,6 +32,7 @@ impl From<wire::Antivirus> for Antivirus {
             running: wire.running,
             patterns_at: wire.patterns_at_us.map(time::from_wire),
             patterns_version: wire.patterns_version,
+            patterns_current: wire.patterns_current,
         }
     }
 }
@@ -39,6 +44,7 @@ impl From<Antivirus> for wire::Antivirus {
             running: antivirus.running,
             patterns_at_us: antivirus.patterns_at.map(time::to_wire),
             patterns_version: antivirus.patterns_version,
+            patterns_current: antivirus.patterns_current,
         }
     }
 }

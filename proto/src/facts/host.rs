@@ -19,6 +19,10 @@ pub struct Host {
     pub os_version: Option<String>,
     /// Windows build and UBR (`19045.5011`); `VERSION_CODENAME` or `BUILD_ID` elsewhere.
     pub os_build: Option<String>,
+    /// `EditionID` of Windows, and the kind of installation where it is no client's: `EnterpriseS`, `ServerStandard (Server
+    /// Core)`. Long-term editions are supported for longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub os_edition: Option<String>,
     /// The running kernel's release.
     pub kernel: Option<String>,
     /// machine-id(5) or MachineGuid.
@@ -39,7 +43,8 @@ pub struct Host {
     /// The newest installed kernel of the running one's flavour: the one that the next start runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub installed_kernel: Option<String>,
-    /// Who else than this machine says who may enter and do what: `passwd: sss`, `sudoers: ldap` (nsswitch.conf(5)). Those
+    /// Who else than this machine says who may enter and do what: `passwd: sss`, `sudoers: ldap` (nsswitch.conf(5));
+    /// `domain: hosp.local`, `domain controller: hosp.local`, `entra: TENANT` of Windows. Those
     /// accounts are the directory's and are not among this machine's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub account_directories: Vec<String>,
@@ -70,6 +75,12 @@ pub enum RestartKind {
     Program,
     /// A library was replaced, and whether something still uses the old one cannot be seen.
     Unseen,
+    /// The system itself was updated, and a sign of it that is named waits for the next start.
+    System,
+    /// A file that the next start puts in the place of another.
+    File,
+    /// A new name of the computer, or a domain that it joins: no update, so it alone makes no restart pending.
+    Identity,
     /// A kind that this version does not know.
     #[default]
     #[serde(other)]
@@ -77,11 +88,14 @@ pub enum RestartKind {
 }
 
 impl RestartKind {
-    const NAMES: [(RestartKind, &'static str); 5] = [
+    const NAMES: [(RestartKind, &'static str); 8] = [
         (RestartKind::Kernel, "kernel"),
         (RestartKind::Package, "package"),
         (RestartKind::Program, "program"),
         (RestartKind::Unseen, "unseen"),
+        (RestartKind::System, "system"),
+        (RestartKind::File, "file"),
+        (RestartKind::Identity, "identity"),
         (RestartKind::Other, "other"),
     ];
 
@@ -105,6 +119,7 @@ impl From<wire::Host> for Host {
             os_name: wire.os_name,
             os_version: wire.os_version,
             os_build: wire.os_build,
+            os_edition: wire.os_edition,
             kernel: wire.kernel,
             machine_id: wire.machine_id,
             hardware_uuid: wire.hardware_uuid,
@@ -127,6 +142,7 @@ impl From<Host> for wire::Host {
             os_name: host.os_name,
             os_version: host.os_version,
             os_build: host.os_build,
+            os_edition: host.os_edition,
             kernel: host.kernel,
             machine_id: host.machine_id,
             hardware_uuid: host.hardware_uuid,

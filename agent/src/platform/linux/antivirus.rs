@@ -61,6 +61,7 @@ pub(super) fn look(root: &Root) -> Look<Vec<Antivirus>> {
         running: if root.is_live() { is_running(root, &mut problems) } else { None },
         patterns_at: patterns.as_ref().map(|patterns| patterns.built_at),
         patterns_version: patterns.map(|patterns| patterns.version),
+        patterns_current: None,
     };
     Look::Seen { value: vec![clamav], problems }
 }

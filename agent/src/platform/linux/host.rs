@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use sysinfo::System;
 
 use super::root::Root;
+use crate::platform::makers::identity;
 use restart::Restart;
 
 mod kernels;
@@ -25,33 +26,6 @@ pub(super) const WATCHED: &[&str] = &[
     "/lib/apk/db",
 ];
 
-/// What makers write where a serial number or UUID belongs and none was given: it names nothing.
-const PLACEHOLDERS: &[&str] = &[
-    "to be filled by o.e.m.",
-    "to be filled by o.e.m",
-    "default string",
-    "system serial number",
-    "chassis serial number",
-    "serial number",
-    "system product name",
-    "not specified",
-    "not applicable",
-    "not available",
-    "none",
-    "n/a",
-    "na",
-    "invalid",
-    "unknown",
-    "empty",
-    "o.e.m.",
-    "oem",
-    "123456789",
-    "0123456789",
-    "1234567890",
-    "03000200-0400-0500-0006-000700080009",
-    "12345678-1234-5678-90ab-cddeefaabbcc",
-];
-
 /// Looks at the machine itself. Below another root there is no running kernel: what only it knows is unknown.
 pub(super) fn look(root: &Root) -> Look<Host> {
     let mut problems = Vec::new();
@@ -66,6 +40,7 @@ pub(super) fn look(root: &Root) -> Look<Host> {
         os_name: release.pretty_name.or(release.name),
         os_version: release.version_id,
         os_build: release.version_codename.or(release.build_id),
+        os_edition: None,
         machine_id: read_line(root, "/etc/machine-id", &mut problems).and_then(|id| parse_machine_id(&id)),
         hardware_uuid: read_line(root, "/sys/class/dmi/id/product_uuid", &mut problems)
             .and_then(|uuid| identity(&uuid))
@@ -128,17 +103,6 @@ fn parse_machine_id(text: &str) -> Option<String> {
     (is_id && text.bytes().any(|byte| byte != b'0')).then(|| text.to_lowercase())
 }
 
-/// A serial number or UUID as the maker wrote it, unless it is one that names nothing: a placeholder, or one digit
-/// repeated.
-fn identity(text: &str) -> Option<String> {
-    let text = text.trim();
-    let placeholder = PLACEHOLDERS.contains(&text.to_lowercase().as_str());
-    let mut digits = text.chars().filter(|c| !matches!(c, '-' | ' ' | '.' | ':'));
-    let first = digits.next()?;
-    let repeated = digits.all(|c| c.eq_ignore_ascii_case(&first));
-    (!placeholder && !repeated).then(|| text.to_owned())
-}
-
 /// Addresses of interfaces with a device behind them, below no USB bus: a dock's or a dongle's address names the dock.
 fn read_mac_addresses(root: &Root, problems: &mut Vec<String>) -> Vec<String> {
     let interfaces = match root.list("/sys/class/net") {
@@ -188,23 +152,6 @@ fn boot_time() -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn placeholders_name_nothing_and_odd_serials_do() {
-        for text in [
-            "To be filled by O.E.M.",
-            "Default string",
-            "00000000",
-            "0",
-            "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
-            " ",
-        ] {
-            assert_eq!(identity(text), None, "{text}");
-        }
-        for text in ["VMware-56 4d 1f", "PF0ABC12", "日本-1"] {
-            assert_eq!(identity(text).as_deref(), Some(text));
-        }
-    }
 
     #[test]
     fn an_image_that_never_started_has_no_machine_id() {

@@ -28,12 +28,18 @@ pub(crate) enum Hive {
 pub(crate) enum Value {
     /// `REG_SZ` and `REG_EXPAND_SZ`, up to the first NUL; variables such as `%SystemRoot%` are not replaced.
     Text(String),
-    /// `REG_MULTI_SZ`.
+    /// `REG_MULTI_SZ`. An empty text is kept where others follow: `PendingFileRenameOperations` has such.
     Texts(Vec<String>),
     /// `REG_DWORD` and `REG_QWORD`.
     Number(u64),
     /// Everything else.
     Bytes(Vec<u8>),
+}
+
+/// The texts of a `REG_MULTI_SZ`, which are ended by a NUL each, and all of them by one more.
+pub(crate) fn texts(data: &str) -> Vec<String> {
+    let data = data.trim_end_matches('\0');
+    if data.is_empty() { Vec::new() } else { data.split('\0').map(str::to_owned).collect() }
 }
 
 /// A registry that can be read. A key or value that is not there is `None` or empty; an error means that it may be

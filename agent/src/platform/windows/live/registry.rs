@@ -8,7 +8,7 @@ use windows::Win32::System::Registry::{HKEY, RegQueryInfoKeyW};
 use windows_registry::{Key, LOCAL_MACHINE, Type, USERS};
 
 use crate::platform::windows::filetime;
-use crate::platform::windows::registry::{Hive, Registry, Value};
+use crate::platform::windows::registry::{Hive, Registry, Value, texts};
 
 /// This machine's registry.
 pub(crate) struct LiveRegistry;
@@ -43,9 +43,7 @@ fn understand(value: &windows_registry::Value) -> Value {
         Type::String | Type::ExpandString => {
             Value::Text(wide().split('\0').next().unwrap_or_default().to_owned())
         }
-        Type::MultiString => {
-            Value::Texts(wide().split('\0').filter(|text| !text.is_empty()).map(Into::into).collect())
-        }
+        Type::MultiString => Value::Texts(texts(&wide())),
         Type::U32 => bytes.try_into().map_or_else(
             |_| Value::Bytes(bytes.to_vec()),
             |bytes| Value::Number(u32::from_le_bytes(bytes).into()),

@@ -7,8 +7,8 @@ use windows::Win32::Foundation::{ERROR_MORE_DATA, ERROR_SERVICE_DOES_NOT_EXIST, 
 use windows::Win32::System::Services::{
     CloseServiceHandle, ENUM_SERVICE_STATUS_PROCESSW, EnumServicesStatusExW, OpenSCManagerW, OpenServiceW,
     QueryServiceStatusEx, SC_ENUM_PROCESS_INFO, SC_HANDLE, SC_MANAGER_CONNECT, SC_MANAGER_ENUMERATE_SERVICE,
-    SC_STATUS_PROCESS_INFO, SERVICE_DRIVER, SERVICE_QUERY_STATUS, SERVICE_STATE_ALL, SERVICE_STATUS_PROCESS,
-    SERVICE_WIN32,
+    SC_STATUS_PROCESS_INFO, SERVICE_DRIVER, SERVICE_QUERY_STATUS, SERVICE_RUNNING, SERVICE_STATE_ALL,
+    SERVICE_STATUS_PROCESS, SERVICE_WIN32,
 };
 use windows::core::{HSTRING, PCWSTR};
 
@@ -63,6 +63,18 @@ pub(crate) fn ask(names: &[String]) -> Running {
     running.sockets = sockets::read(&shared, &mut running.problems);
     running.programs = sockets::programs(&running.sockets, &mut running.problems);
     running
+}
+
+/// Whether each of these services runs; one that the manager does not have is left out.
+pub(crate) fn states(names: &[String]) -> windows::core::Result<BTreeMap<String, bool>> {
+    let manager = manager()?;
+    let mut states = BTreeMap::new();
+    for name in names {
+        if let Some(known) = one(&manager, name)? {
+            states.insert(name.clone(), known.state == SERVICE_RUNNING.0);
+        }
+    }
+    Ok(states)
 }
 
 fn manager() -> windows::core::Result<Handle> {

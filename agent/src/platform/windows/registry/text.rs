@@ -5,7 +5,7 @@ use std::io;
 
 use jiff::Timestamp;
 
-use super::{Hive, Registry, Value};
+use super::{Hive, Registry, Value, texts};
 
 /// The keys of an export; a path is `(hive, lower case path)`.
 #[derive(Default)]
@@ -101,9 +101,7 @@ fn parse_data(data: &str) -> Value {
     };
     match kind {
         "hex(2)" | "hex(1)" => Value::Text(wide().split('\0').next().unwrap_or_default().to_owned()),
-        "hex(7)" => {
-            Value::Texts(wide().split('\0').filter(|text| !text.is_empty()).map(Into::into).collect())
-        }
+        "hex(7)" => Value::Texts(texts(&wide())),
         "hex(b)" => Value::Number(u64::from_le_bytes(bytes.try_into().expect("eight bytes"))),
         _ => Value::Bytes(bytes),
     }

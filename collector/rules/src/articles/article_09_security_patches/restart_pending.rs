@@ -134,6 +134,17 @@ fn reasons(host: &Host) -> (String, String) {
                 format!("{name}が更新されましたが、古いものを使うプログラムが残っているか見えません"),
                 format!("{name} was replaced, and whether a program still uses the old one cannot be seen"),
             ),
+            (RestartKind::System, _) => (
+                format!("OSの更新が再起動を待っています（{name}）"),
+                format!("the system was updated ({name})"),
+            ),
+            (RestartKind::File, _) => {
+                (format!("{name}の置き換えが再起動を待っています"), format!("{name} waits to be replaced"))
+            }
+            (RestartKind::Identity, _) => (
+                format!("新しいコンピューター名またはドメイン（{name}）が再起動を待っています"),
+                format!("the new name or domain {name} waits"),
+            ),
             (RestartKind::Other, _) => (name.clone(), name.clone()),
         }
     });

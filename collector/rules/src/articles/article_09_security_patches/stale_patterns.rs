@@ -55,10 +55,25 @@ fn examine(evidence: &Evidence<'_>) -> Result<Assessment, Text> {
             assessment.clear(&product.product);
             continue;
         }
+        // Windows switches its own product off for another, which may be there unseen, or run unseen.
+        let unseen = !products.is_complete() || products.value.iter().any(|other| other.running.is_none());
+        if product.running == Some(false) && product.product == OF_WINDOWS && unseen {
+            assessment.doubt(
+                OF_WINDOWS,
+                Text::new(
+                    "Microsoft Defenderは動いていませんが、代わりの製品が動いているかどうか、わかりません。",
+                    "Microsoft Defender does not run, and whether another product does in its place is not known.",
+                ),
+            );
+            continue;
+        }
         judge(evidence, product, products.observed_at, &mut assessment);
     }
     Ok(products.finish(assessment))
 }
+
+/// The product that comes with Windows.
+const OF_WINDOWS: &str = "Microsoft Defender";
 
 fn judge(evidence: &Evidence<'_>, product: &Antivirus, observed_at: Timestamp, assessment: &mut Assessment) {
     let name = &product.product;
@@ -83,6 +98,12 @@ fn judge(evidence: &Evidence<'_>, product: &Antivirus, observed_at: Timestamp, a
         proofs
             .push(Proof::observed("antivirus", "patterns_at", built.to_string(), observed_at).read_in(name));
         proofs.extend(decided);
+    }
+    if product.patterns_current == Some(false) && old.is_none() {
+        let space = if en.is_empty() { "" } else { " " };
+        ja.push_str(&format!("「{name}」は、自らのパターンファイルが古いと報告しています。"));
+        en.push_str(&format!("{space}{name} itself reports that its patterns are out of date."));
+        proofs.push(Proof::observed("antivirus", "patterns_current", "false", observed_at).read_in(name));
     }
     if !ja.is_empty() {
         assessment.findings.push(Finding {
