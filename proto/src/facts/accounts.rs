@@ -39,6 +39,20 @@ pub struct Account {
     /// Other accounts with the same number: to the system they are one account with several names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shares_id_with: Vec<String>,
+    /// Groups of Windows that it is in, directly or by way of others, whose members may do more than everybody:
+    /// `Administrators`, `Backup Operators`, `Remote Desktop Users`. They are found by their SID and have their English
+    /// names here, whatever the system's language.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// The account with Microsoft that opens this one: such a person is known by that name rather than by `name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub online_identity: Option<String>,
+    /// Whether the machine opens a session with it when it starts, asking nobody.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub automatic_logon: bool,
+    /// Whether its password for that is stored on the machine. Never the password.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub stored_password: bool,
 }
 
 /// When the account was last used. `Unknown` is not `Never`: `Never` needs a source that would know.
@@ -49,7 +63,8 @@ pub struct LastLogin {
     pub state: LoginState,
     /// The start of that session; `Some` if and only if `state` is `At`.
     pub at: Option<Timestamp>,
-    /// Where that was read: `lastlog`, `lastlog2`, `wtmp`, `wtmpdb`, `journal`, `sam`.
+    /// Where that was read: `lastlog`, `lastlog2`, `wtmp`, `wtmpdb`, `journal`, `sam`, `profile`
+    /// (when Windows last loaded the person's settings).
     pub source: Option<String>,
 }
 
@@ -141,6 +156,10 @@ impl From<wire::Account> for Account {
             shell: wire.shell,
             system: wire.system,
             shares_id_with: wire.shares_id_with,
+            groups: wire.groups,
+            online_identity: wire.online_identity,
+            automatic_logon: wire.automatic_logon,
+            stored_password: wire.stored_password,
         }
     }
 }
@@ -176,6 +195,10 @@ impl From<Account> for wire::Account {
             shell: account.shell,
             system: account.system,
             shares_id_with: account.shares_id_with,
+            groups: account.groups,
+            online_identity: account.online_identity,
+            automatic_logon: account.automatic_logon,
+            stored_password: account.stored_password,
         }
     }
 }

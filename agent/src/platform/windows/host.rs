@@ -62,6 +62,8 @@ fn see(machine: &Machine, running: Running, now: Timestamp) -> Look<Host> {
     let windows = edition(&mut reading);
     let maker = running.firmware.as_deref().and_then(smbios::parse).unwrap_or_default();
     let restart = restart::look(&mut reading, machine.live);
+    let mut directories = directories::look(machine.registry.as_ref(), &mut reading);
+    directories.extend(super::accounts::strangers(machine, now));
     let host = Host {
         hostname: hostname(&mut reading),
         os_id: Some("windows".to_owned()),
@@ -80,7 +82,7 @@ fn see(machine: &Machine, running: Running, now: Timestamp) -> Look<Host> {
         restart_pending: restart.pending,
         restart_reasons: restart.reasons,
         installed_kernel: None,
-        account_directories: directories::look(machine.registry.as_ref(), &mut reading),
+        account_directories: directories,
     };
     reading.problems.extend(running.problems);
     if host.hostname.is_none() && host.os_build.is_none() && host.machine_id.is_none() {

@@ -57,6 +57,18 @@ pub(crate) trait Registry: Send + Sync {
         Ok(values.into_iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value))
     }
 
+    /// Whether a value is there and holds something, without what it holds: for what nobody may read. An empty text
+    /// is nothing.
+    fn is_filled(&self, hive: &Hive, path: &str, name: &str) -> io::Result<bool> {
+        Ok(match self.value(hive, path, name)? {
+            None => false,
+            Some(Value::Text(text)) => !text.is_empty(),
+            Some(Value::Texts(texts)) => !texts.is_empty(),
+            Some(Value::Number(_)) => true,
+            Some(Value::Bytes(bytes)) => !bytes.is_empty(),
+        })
+    }
+
     /// When the key, or a value in it, was last written.
     fn written_at(&self, hive: &Hive, path: &str) -> io::Result<Option<Timestamp>>;
 

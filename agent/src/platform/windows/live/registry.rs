@@ -4,7 +4,7 @@ use std::io;
 
 use jiff::Timestamp;
 use windows::Win32::Foundation::FILETIME;
-use windows::Win32::System::Registry::{HKEY, RegQueryInfoKeyW};
+use windows::Win32::System::Registry::{HKEY, RegQueryInfoKeyW, RegQueryValueExW};
 use windows_registry::{Key, LOCAL_MACHINE, Type, USERS};
 
 use crate::platform::windows::filetime;
@@ -29,8 +29,18 @@ fn open(hive: &Hive, path: &str) -> io::Result<Option<Key>> {
     match root.open(&whole) {
         Ok(key) => Ok(Some(key)),
         Err(error) if NOT_FOUND.contains(&error.code().0.cast_unsigned()) => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(told(&error)),
     }
+}
+
+/// What went wrong, under the system's own number: in the crate's it lies inside an `HRESULT`, of which the standard
+/// library knows no kind.
+fn told(error: &windows::core::Error) -> io::Error {
+    /// `FACILITY_WIN32` with the bit for an error.
+    const WIN32: u32 = 0x8007_0000;
+    let code = error.code().0.cast_unsigned();
+    let number = if code & 0xffff_0000 == WIN32 { code & 0xffff } else { code };
+    io::Error::from_raw_os_error(number.cast_signed())
 }
 
 fn understand(value: &windows_registry::Value) -> Value {
@@ -71,7 +81,25 @@ impl Registry for LiveRegistry {
         match key.get_value(name) {
             Ok(value) => Ok(Some(understand(&value))),
             Err(error) if NOT_FOUND.contains(&error.code().0.cast_unsigned()) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(told(&error)),
+        }
+    }
+
+    fn is_filled(&self, hive: &Hive, path: &str, name: &str) -> io::Result<bool> {
+        /// The two bytes that end a text.
+        const END: u32 = 2;
+        let Some(key) = open(hive, path)? else { return Ok(false) };
+        let name = windows::core::HSTRING::from(name);
+        let mut length = 0;
+        #[expect(unsafe_code, reason = "the crate around the registry cannot ask for a value's length alone")]
+        // SAFETY: the key is open while this is asked, `name` ends in NUL, and `length` lives on this stack. No place is
+        // given for the data, so none is written.
+        let result =
+            unsafe { RegQueryValueExW(HKEY(key.as_raw()), &name, None, None, None, Some(&raw mut length)) };
+        match result.ok() {
+            Ok(()) => Ok(length > END),
+            Err(error) if NOT_FOUND.contains(&error.code().0.cast_unsigned()) => Ok(false),
+            Err(error) => Err(told(&error)),
         }
     }
 
