@@ -11,7 +11,26 @@ use crate::probes::PROBES;
 use crate::text::Text;
 
 /// Where the configuration lies unless told otherwise.
-pub const DEFAULT_PATH: &str = "/etc/daicho/agent.toml";
+pub fn default_path() -> PathBuf {
+    default_folder("/etc/daicho").join("agent.toml")
+}
+
+#[cfg(unix)]
+fn default_folder(path: &str) -> PathBuf {
+    PathBuf::from(path)
+}
+
+/// On Windows all lies below `%ProgramData%\Daicho`.
+#[cfg(windows)]
+fn default_folder(_: &str) -> PathBuf {
+    crate::platform::windows::live::places::program_data().join("Daicho")
+}
+
+/// Where identity, spool and status lie unless told otherwise.
+fn default_data_folder() -> PathBuf {
+    let folder = default_folder("/var/lib/daicho-agent");
+    if cfg!(windows) { folder.join("agent") } else { folder }
+}
 
 /// All that can be set.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +69,7 @@ const SPOOL_MEGABYTES: std::ops::RangeInclusive<i64> = 1..=1_024;
 impl Default for Config {
     fn default() -> Self {
         Config {
-            data_folder: PathBuf::from("/var/lib/daicho-agent"),
+            data_folder: default_data_folder(),
             collector: None,
             log_format: LogFormat::Text,
             log_level: tracing::Level::INFO,
@@ -64,9 +83,11 @@ impl Default for Config {
 impl Config {
     /// Reads `path`; without one the default path, which may be missing.
     pub fn read(path: Option<&Path>) -> Result<Self, Text> {
-        let (path, may_be_missing) = path.map_or((Path::new(DEFAULT_PATH), true), |path| (path, false));
-        match std::fs::read_to_string(path) {
-            Ok(text) => Config::parse(&text, path),
+        let (path, may_be_missing) =
+            path.map_or_else(|| (default_path(), true), |path| (path.to_owned(), false));
+        match std::fs::read_to_string(&path) {
+            // Windows' own editor may begin a file with a mark of its encoding.
+            Ok(text) => Config::parse(text.strip_prefix('\u{feff}').unwrap_or(&text), &path),
             Err(error) if may_be_missing && error.kind() == std::io::ErrorKind::NotFound => {
                 Ok(Config::default())
             }

@@ -1,8 +1,14 @@
-//! Files that are whole or not there: written beside their place, flushed, renamed, the folder flushed.
+//! Files that are whole or not there: written beside their place, flushed, renamed, the folder flushed. Keys and the
+//! folders around them are for their owner alone; on Windows for the system and its administrators.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
+
+pub mod descriptor;
+
+#[cfg(windows)]
+use crate::platform::windows::live::acl;
 
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,43 +29,109 @@ pub fn replace(path: &Path, content: &[u8], readers: Readers) -> io::Result<()> 
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(match readers {
-            Readers::Owner => 0o600,
-            Readers::Everybody => 0o644,
-        });
-    }
-    #[cfg(not(unix))]
-    let _ = readers;
-    let mut file = options.open(&beside)?;
+    let mut file = create(&beside, readers)?;
     hand_over(&beside, folder)?;
     file.write_all(content)?;
     file.sync_all()?;
-    fs::rename(&beside, path)?;
+    // Windows renames no file that is open and not shared.
+    drop(file);
+    rename(&beside, path)?;
     flush_folder(folder)
 }
 
-/// Makes a folder that its owner alone may enter, with its parents. It belongs to whom the folder around it belongs.
-pub fn private_folder(path: &Path) -> io::Result<()> {
-    let is_new = !path.exists();
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+#[cfg(unix)]
+fn create(path: &Path, readers: Readers) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mode = match readers {
+        Readers::Owner => 0o600,
+        Readers::Everybody => 0o644,
+    };
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+}
+
+#[cfg(windows)]
+fn create(path: &Path, readers: Readers) -> io::Result<File> {
+    match readers {
+        Readers::Owner => acl::create_file(path),
+        Readers::Everybody => OpenOptions::new().write(true).create_new(true).open(path),
     }
+}
+
+#[cfg(unix)]
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// On Windows whoever has the file open (a virus scanner, a backup) can keep it from being replaced for a moment.
+#[cfg(windows)]
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    for _ in 1..RENAME_ATTEMPTS_MAX {
+        match fs::rename(from, to) {
+            Err(error) if RENAME_LATER.contains(&error.raw_os_error().unwrap_or(0)) => {
+                std::thread::sleep(RENAME_RETRY_AFTER);
+            }
+            result => return result,
+        }
+    }
+    fs::rename(from, to)
+}
+
+/// `ERROR_ACCESS_DENIED` and `ERROR_SHARING_VIOLATION` (winerror.h).
+#[cfg(windows)]
+const RENAME_LATER: [i32; 2] = [5, 32];
+
+/// Half a second: a scanner takes milliseconds for a file of some KB.
+#[cfg(windows)]
+const RENAME_ATTEMPTS_MAX: u32 = 10;
+#[cfg(windows)]
+const RENAME_RETRY_AFTER: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// Makes a folder that its owner alone may enter, with its parents. It belongs to whom the folder around it belongs.
+#[cfg(unix)]
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    let is_new = !path.exists();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
     match path.parent() {
         Some(around) if is_new => hand_over(path, around),
         _ => Ok(()),
     }
+}
+
+/// Makes a folder for the system and its administrators alone, with its parents; one that is there becomes so. In
+/// ProgramData everybody may make folders: what a stranger laid there before us is not used, it may hold an identity
+/// that reports to them, or a link to elsewhere.
+#[cfg(windows)]
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    use std::os::windows::fs::MetadataExt as _;
+    /// `FILE_ATTRIBUTE_REPARSE_POINT` (winnt.h): a link, a junction.
+    const REPARSE_POINT: u32 = 0x400;
+    let path = &std::path::absolute(path)?;
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(around) = path.parent().filter(|around| !around.exists()) {
+                private_folder(around)?;
+            }
+            return acl::create_folder(path);
+        }
+        Err(error) => return Err(error),
+    };
+    let refused = |why: String| Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    if found.file_attributes() & REPARSE_POINT != 0 {
+        return refused("it is a link; put a real folder in its place".to_owned());
+    }
+    if !found.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    let owner = acl::owner(path)?;
+    if !descriptor::is_trusted(&owner, &acl::own_account()?) && fs::read_dir(path)?.next().is_some() {
+        return refused(format!(
+            "it belongs to {owner}, who is no administrator, and it is not empty; see what it holds, then remove it"
+        ));
+    }
+    acl::protect(path, true)
 }
 
 /// Gives `path` to the owner of the folder around it. Only root can, and only root has to: whoever else may write there
@@ -74,7 +146,7 @@ fn hand_over(path: &Path, around: &Path) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn hand_over(_: &Path, _: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -7,6 +7,8 @@ pub mod config;
 pub mod enrolment;
 pub mod files;
 pub mod identity;
+pub mod locale;
+pub mod log;
 pub mod platform;
 pub mod probes;
 pub mod run;

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
-use daicho_agent::config::{Config, LogFormat};
+use daicho_agent::config::Config;
 use daicho_agent::enrolment::{self, Invitation};
 use daicho_agent::run::drill::Drill;
-use daicho_agent::service::Only;
 use daicho_agent::service::stop::Halt;
+use daicho_agent::service::{self, Only};
 use daicho_agent::text::{Language, Text};
-use daicho_agent::{clock, collect, platform, run, status};
+use daicho_agent::{clock, collect, locale, log, platform, run, status};
 
 /// Sees what is really on this machine and reports it to the hospital's collector. It judges nothing and changes
 /// nothing.
@@ -97,6 +97,13 @@ enum Command {
         #[arg(long, value_enum, default_value = "table")]
         format: Format,
     },
+    /// Windows: make, remove or ask for the service that starts the agent with the system.
+    #[command(
+        hide = !cfg!(windows),
+        subcommand,
+        after_help = "Examples:\n  daicho-agent service install --start\n  daicho-agent service status --format json"
+    )]
+    Service(ServiceCommand),
     /// Print the manual page.
     #[command(hide = true)]
     Man,
@@ -105,6 +112,26 @@ enum Command {
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Subcommand)]
+enum ServiceCommand {
+    /// Make the service, or bring the one that is there up to date. What runs goes on as it was until it is restarted.
+    Install {
+        #[command(flatten)]
+        place: Place,
+        /// Start it at once; it waits for `enrol` by itself.
+        #[arg(long)]
+        start: bool,
+    },
+    /// Stop the service and remove it. Identity, spool and log stay in the data folder.
+    Remove,
+    /// Say how the service is.
+    Status {
+        /// How to print it.
+        #[arg(long, value_enum, default_value = "table")]
+        format: Format,
     },
 }
 
@@ -119,10 +146,15 @@ struct Token {
     token_file: Option<PathBuf>,
 }
 
-#[derive(Args)]
+const CONFIG_HELP: &str = if cfg!(windows) {
+    r"The configuration; without it %ProgramData%\Daicho\agent.toml, if it is there"
+} else {
+    "The configuration; without it /etc/daicho/agent.toml, if it is there"
+};
+
+#[derive(Args, Clone)]
 struct Place {
-    /// The configuration; without it /etc/daicho/agent.toml, if it is there.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = CONFIG_HELP)]
     config: Option<PathBuf>,
     /// Where identity, spool and status lie; without it the configuration decides.
     #[arg(long, value_name = "DIR")]
@@ -140,10 +172,7 @@ const TOKEN_FILE_BYTES_MAX: u64 = 4096;
 
 fn main() -> ExitCode {
     let line = Line::parse();
-    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-    let language = line.lang.unwrap_or_else(|| Language::of_locale(locale.as_deref()));
+    let language = line.lang.unwrap_or_else(locale::language);
     match obey(line.command, language) {
         Ok(()) => ExitCode::SUCCESS,
         Err(text) => {
@@ -178,11 +207,18 @@ fn obey(command: Command, language: Language) -> Result<(), Text> {
             })
         }
         Command::Run { place, root, replay_media, replay_interval_ms } => {
-            let config = place.config()?;
-            let interval = Duration::from_millis(replay_interval_ms);
-            let drill = replay_media.map(|path| Drill::new(&path, interval)).transpose()?;
-            log_to_standard_error(&config);
-            run::run(&config, Arc::from(machine(root.as_deref())?), drill, &Halt::default())
+            let work =
+                Work { place, root, replay_media, interval: Duration::from_millis(replay_interval_ms) };
+            #[cfg(windows)]
+            if service::windows::is_started_by_manager() {
+                let work = work.clone();
+                if service::windows::serve(move |halt| work.as_service(halt))? {
+                    return Ok(());
+                }
+            }
+            let config = work.place.config()?;
+            log::to_standard_error(&config);
+            work.run(&config, &Halt::default())
         }
         Command::Status { place, format } => {
             let data = place.config()?.data_folder;
@@ -192,6 +228,7 @@ fn obey(command: Command, language: Language) -> Result<(), Text> {
                 Format::Table => status::table(&status, language),
             })
         }
+        Command::Service(command) => serve(command, language),
         Command::Man => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Line::command()).render(&mut page).map_err(|error| cannot_print(&error))?;
@@ -205,13 +242,113 @@ fn obey(command: Command, language: Language) -> Result<(), Text> {
     }
 }
 
+#[cfg(windows)]
+fn serve(command: ServiceCommand, language: Language) -> Result<(), Text> {
+    use daicho_agent::service::plan::NAME;
+    use daicho_agent::service::windows::{Wish, install, remove, standing};
+    match command {
+        ServiceCommand::Install { place, start } => {
+            let config = place.config()?;
+            let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            let unknown = install(&Wish {
+                config: place.config.as_ref().map(absolute).as_deref(),
+                data: place.data_folder().as_deref(),
+                data_folder: &config.data_folder,
+                start,
+            })?;
+            let mut text = match language {
+                Language::Japanese => format!("サービス {NAME} を登録しました\n"),
+                Language::English => format!("installed the service {NAME}\n"),
+            };
+            if !unknown.is_empty() {
+                let list = unknown.join(", ");
+                text.push_str(&match language {
+                    Language::Japanese => format!("このシステムで設定できなかった項目: {list}\n"),
+                    Language::English => format!("this system does not know: {list}\n"),
+                });
+            }
+            print(&text)
+        }
+        ServiceCommand::Remove => {
+            let was_there = remove()?;
+            print(&match (was_there, language) {
+                (true, Language::Japanese) => format!("サービス {NAME} を停止し、削除しました\n"),
+                (true, Language::English) => format!("stopped and removed the service {NAME}\n"),
+                (false, Language::Japanese) => format!("サービス {NAME} は登録されていません\n"),
+                (false, Language::English) => format!("there is no service {NAME}\n"),
+            })
+        }
+        ServiceCommand::Status { format } => {
+            let standing = standing()?;
+            print(&match format {
+                Format::Json => json(&standing)?,
+                Format::Table => standing.table(language),
+            })
+        }
+    }
+}
+
+#[cfg(not(windows))]
+fn serve(_: ServiceCommand, _: Language) -> Result<(), Text> {
+    Err(Text::new(
+        "service は Windows 用です。ここでは systemd が行います（systemctl status daicho-agent）",
+        "cannot do this here: `service` is for Windows; on Linux systemd does it (systemctl status daicho-agent)",
+    ))
+}
+
 impl Place {
-    fn config(self) -> Result<Config, Text> {
+    fn config(&self) -> Result<Config, Text> {
         let mut config = Config::read(self.config.as_deref())?;
-        if let Some(data) = self.data {
-            config.data_folder = std::path::absolute(&data).unwrap_or(data);
+        if let Some(data) = self.data_folder() {
+            config.data_folder = data;
         }
         Ok(config)
+    }
+
+    fn data_folder(&self) -> Option<PathBuf> {
+        self.data.as_ref().map(|data| std::path::absolute(data).unwrap_or_else(|_| data.clone()))
+    }
+}
+
+/// What `run` is told.
+#[derive(Clone)]
+struct Work {
+    place: Place,
+    root: Option<PathBuf>,
+    replay_media: Option<PathBuf>,
+    interval: Duration,
+}
+
+impl Work {
+    fn run(&self, config: &Config, halt: &Halt) -> Result<(), Text> {
+        let drill = self.replay_media.as_deref().map(|path| Drill::new(path, self.interval)).transpose()?;
+        run::run(config, Arc::from(machine(self.root.as_deref())?), drill, halt)
+    }
+
+    /// One attempt of a service, which nobody sees: its log is a file. Where the configuration cannot be read, the log is
+    /// where it would be without one.
+    #[cfg(windows)]
+    fn as_service(&self, halt: &Halt) -> Result<(), Text> {
+        let config = self.place.config();
+        let for_log = match &config {
+            Ok(config) => config.clone(),
+            Err(_) => {
+                let default = Config::default();
+                let data_folder = self.place.data_folder().unwrap_or_else(|| default.data_folder.clone());
+                Config { data_folder, ..default }
+            }
+        };
+        log::to_file(&for_log, |line| {
+            service::windows::report(&service::plan::Event::Trouble(line.to_owned()));
+        })
+        .map_err(|error| {
+            let folder = for_log.data_folder.display();
+            Text::new(
+                format!("{folder} に記録を書けません（{error}）。権限と空き容量を確認してください"),
+                format!("cannot write a log to {folder} ({error}); check its permissions and free space"),
+            )
+        })?;
+        self.run(&config?, halt)
     }
 }
 
@@ -278,16 +415,4 @@ fn runtime() -> Result<tokio::runtime::Runtime, Text> {
             format!("cannot start to communicate ({error}); check the limit of open files"),
         )
     })
-}
-
-fn log_to_standard_error(config: &Config) {
-    let log = tracing_subscriber::fmt()
-        .with_max_level(config.log_level)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .with_target(false);
-    match config.log_format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
 }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+pub mod persist;
+pub mod plan;
 pub mod stop;
+#[cfg(windows)]
+pub mod windows;
 
 /// What the service manager is told. Without one, nobody is told anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +32,8 @@ pub fn tell(word: Word) {
             tracing::debug!(%error, ?word, "Service manager did not listen.");
         }
     }
-    #[cfg(not(target_os = "linux"))]
-    let _ = word;
+    #[cfg(windows)]
+    windows::tell(word);
 }
 
 /// How often the service manager wants to hear that we are alive: half of what it allows.

@@ -259,7 +259,11 @@ pub fn read(data: &Path, running: bool) -> Result<Status, Text> {
         Err(error) => {
             return Err(Text::new(
                 format!("{} を読めません（{error}）。管理者権限で実行してください", path.display()),
-                format!("cannot read {} ({error}); run this as root", path.display()),
+                format!(
+                    "cannot read {} ({error}); run this as {}",
+                    path.display(),
+                    if cfg!(windows) { "an administrator" } else { "root" }
+                ),
             ));
         }
     };

@@ -15,7 +15,7 @@ mod antivirus;
 mod disk;
 mod host;
 #[cfg(windows)]
-mod live;
+pub(crate) mod live;
 mod media;
 mod packages;
 mod people;

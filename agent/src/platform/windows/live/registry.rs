@@ -14,7 +14,7 @@ use crate::platform::windows::registry::{Hive, Registry, Value, texts};
 pub(crate) struct LiveRegistry;
 
 /// `ERROR_FILE_NOT_FOUND` and `ERROR_PATH_NOT_FOUND` (winerror.h) as the `HRESULT` that the crate answers with.
-const NOT_FOUND: [u32; 2] = [0x8007_0002, 0x8007_0003];
+pub(super) const NOT_FOUND: [u32; 2] = [0x8007_0002, 0x8007_0003];
 
 fn open(hive: &Hive, path: &str) -> io::Result<Option<Key>> {
     let top = match hive {
