@@ -174,6 +174,37 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
+    #[cfg(windows)]
+    #[test]
+    fn a_folder_that_others_may_enter_is_repaired_and_a_key_is_for_administrators_alone() {
+        // Everybody, users, whoever logged on.
+        const OTHERS: [&str; 3] = [";;;WD)", ";;;BU)", ";;;AU)"];
+        let folder = tempfile::TempDir::new().unwrap();
+        let data = folder.path().join("open").join("data");
+        fs::create_dir_all(&data).unwrap();
+        fs::write(data.join("left.txt"), b"left by an older agent").unwrap();
+        let (made, key) = (data.join("made").join("identity"), data.join("key.pem"));
+        private_folder(&data).unwrap();
+        private_folder(&made).unwrap();
+        replace(&key, b"old", Readers::Owner).unwrap();
+        replace(&key, b"new", Readers::Owner).unwrap();
+        assert_eq!(fs::read(&key).unwrap(), b"new");
+        assert_eq!(fs::read_dir(&data).unwrap().count(), 3);
+        for path in [&data, &data.join("made"), &made, &key] {
+            let list = acl::describe(path).unwrap();
+            assert!(OTHERS.iter().all(|other| !list.contains(other)), "{}: {list}", path.display());
+        }
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn a_file_is_no_private_folder() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("data");
+        fs::write(&path, b"").unwrap();
+        assert!(private_folder(&path).is_err());
+    }
+
     #[cfg(unix)]
     #[test]
     fn what_root_writes_belongs_to_the_owner_of_the_folder() {

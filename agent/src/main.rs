@@ -10,8 +10,10 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use daicho_agent::config::Config;
 use daicho_agent::enrolment::{self, Invitation};
 use daicho_agent::run::drill::Drill;
+use daicho_agent::service::Only;
 use daicho_agent::service::stop::Halt;
-use daicho_agent::service::{self, Only};
+#[cfg(windows)]
+use daicho_agent::service::{plan, windows as service};
 use daicho_agent::text::{Language, Text};
 use daicho_agent::{clock, collect, locale, log, platform, run, status};
 
@@ -210,9 +212,9 @@ fn obey(command: Command, language: Language) -> Result<(), Text> {
             let work =
                 Work { place, root, replay_media, interval: Duration::from_millis(replay_interval_ms) };
             #[cfg(windows)]
-            if service::windows::is_started_by_manager() {
+            if service::is_started_by_manager() {
                 let work = work.clone();
-                if service::windows::serve(move |halt| work.as_service(halt))? {
+                if service::serve(move |halt| work.as_service(halt))? {
                     return Ok(());
                 }
             }
@@ -244,13 +246,13 @@ fn obey(command: Command, language: Language) -> Result<(), Text> {
 
 #[cfg(windows)]
 fn serve(command: ServiceCommand, language: Language) -> Result<(), Text> {
-    use daicho_agent::service::plan::NAME;
-    use daicho_agent::service::windows::{Wish, install, remove, standing};
+    use plan::NAME;
+    use service::{Wish, install, remove, standing};
     match command {
         ServiceCommand::Install { place, start } => {
             let config = place.config()?;
             let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
-            let unknown = install(&Wish {
+            let done = install(&Wish {
                 config: place.config.as_ref().map(absolute).as_deref(),
                 data: place.data_folder().as_deref(),
                 data_folder: &config.data_folder,
@@ -260,8 +262,14 @@ fn serve(command: ServiceCommand, language: Language) -> Result<(), Text> {
                 Language::Japanese => format!("サービス {NAME} を登録しました\n"),
                 Language::English => format!("installed the service {NAME}\n"),
             };
-            if !unknown.is_empty() {
-                let list = unknown.join(", ");
+            if !done.is_safe_place {
+                text.push_str(language.pick(
+                    "注意: プログラムが Program Files の外にあります。書き換えられる人は SYSTEM の権限を得られます\n",
+                    "note: the program lies outside of Program Files; whoever may change it there gets the rights of SYSTEM\n",
+                ));
+            }
+            if !done.unknown.is_empty() {
+                let list = done.unknown.join(", ");
                 text.push_str(&match language {
                     Language::Japanese => format!("このシステムで設定できなかった項目: {list}\n"),
                     Language::English => format!("this system does not know: {list}\n"),
@@ -339,7 +347,7 @@ impl Work {
             }
         };
         log::to_file(&for_log, |line| {
-            service::windows::report(&service::plan::Event::Trouble(line.to_owned()));
+            service::report(&plan::Event::Trouble(line.to_owned()));
         })
         .map_err(|error| {
             let folder = for_log.data_folder.display();

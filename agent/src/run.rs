@@ -90,7 +90,7 @@ async fn work(
     halt: &Halt,
 ) -> Result<(), Text> {
     let now = clock::now();
-    let mut signals = Signals::listen()?;
+    let mut signals = (!halt.is_of_a_service()).then(Signals::listen).transpose()?;
     let endpoint = identity.endpoint;
     let collector = config.collector.clone().unwrap_or_else(|| identity.collector.clone());
     info!(%endpoint, %collector, version = env!("CARGO_PKG_VERSION"), "Agent started.");
@@ -141,7 +141,7 @@ async fn work(
     let status = tokio::spawn(write_status(health.clone()));
     loop {
         tokio::select! {
-            () = signals.received() => break,
+            () = async { match &mut signals { Some(signals) => signals.received().await, None => pending().await } } => break,
             () = halt.ordered() => break,
             () = look_again.notified() => wakes.wake(Subject::ALL),
             () = async { match &mut watchdog { Some(tick) => { tick.tick().await; } None => pending().await } } => {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub mod outcome;
 pub mod persist;
 pub mod plan;
 pub mod stop;

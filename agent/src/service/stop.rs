@@ -11,11 +11,23 @@ use crate::text::Text;
 #[derive(Default)]
 pub struct Halt {
     ordered: Mutex<bool>,
+    is_service: bool,
     waiting: Condvar,
     awaited: Notify,
 }
 
 impl Halt {
+    /// Of a service of Windows, which hears of nothing by a signal: what a console is sent when a person logs off or
+    /// Windows ends reaches services, too, and is not meant for them.
+    pub fn of_a_service() -> Self {
+        Halt { is_service: true, ..Halt::default() }
+    }
+
+    /// Whether this order is the only one that counts.
+    pub fn is_of_a_service(&self) -> bool {
+        self.is_service
+    }
+
     /// Gives the order.
     pub fn order(&self) {
         *self.ordered.lock().unwrap_or_else(PoisonError::into_inner) = true;

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Word;
+use super::outcome::{BROKE, Message, outcome};
 use super::persist::{RETRY_AFTER, persist};
 use super::plan::{Event, NAME, STOP_TIME_MAX, Standing, command_line};
 use super::stop::Halt;
@@ -17,10 +18,6 @@ use crate::text::Text;
 
 /// A service that was told to stop is waited for no longer than this: its own limit, and some more.
 const REMOVAL_TIME_MAX: Duration = Duration::from_secs(30);
-
-/// What the service answers when it did not stop in time, when its work panicked, and when it could not begin.
-const HANGS: u32 = 3;
-const BROKE: u32 = 4;
 
 /// Tells the service control manager.
 pub(super) fn tell(word: Word) {
@@ -46,7 +43,7 @@ pub fn is_started_by_manager() -> bool {
 /// Works as a service until told to stop. `false`: it was no service control manager that started this process, and
 /// nothing was done.
 pub fn serve(attempt: impl Fn(&Halt) -> Result<(), Text> + Send + 'static) -> Result<bool, Text> {
-    let halt = Arc::new(Halt::default());
+    let halt = Arc::new(Halt::of_a_service());
     let (sender, messages) = channel();
     let stop = {
         let (halt, sender) = (halt.clone(), Mutex::new(sender.clone()));
@@ -64,7 +61,7 @@ pub fn serve(attempt: impl Fn(&Halt) -> Result<(), Text> + Send + 'static) -> Re
         if worker.is_err() {
             return BROKE;
         }
-        let failure = wait(&messages);
+        let failure = outcome(&messages, STOP_TIME_MAX);
         if failure == 0 {
             report(&Event::Stopped);
         }
@@ -76,26 +73,6 @@ pub fn serve(attempt: impl Fn(&Halt) -> Result<(), Text> + Send + 'static) -> Re
             format!("cannot start as a service ({error}); see the system's event log"),
         )
     })
-}
-
-enum Message {
-    /// It is to stop.
-    Ordered,
-    /// The work ended, well or by a panic.
-    Ended(bool),
-}
-
-/// Waits for the end: as long as it takes, and once it is to stop no longer than [`STOP_TIME_MAX`].
-fn wait(messages: &std::sync::mpsc::Receiver<Message>) -> u32 {
-    let mut longest = Duration::MAX;
-    loop {
-        match messages.recv_timeout(longest) {
-            Ok(Message::Ordered) => longest = STOP_TIME_MAX,
-            Ok(Message::Ended(true)) => return 0,
-            Ok(Message::Ended(false)) | Err(RecvTimeoutError::Disconnected) => return BROKE,
-            Err(RecvTimeoutError::Timeout) => return HANGS,
-        }
-    }
 }
 
 fn work(halt: &Halt, attempt: impl Fn(&Halt) -> Result<(), Text>) {
@@ -125,8 +102,16 @@ pub struct Wish<'a> {
     pub start: bool,
 }
 
-/// Makes the service, or changes the one that is there. Answers which settings this system does not know.
-pub fn install(wish: &Wish<'_>) -> Result<Vec<&'static str>, Text> {
+/// What a person should hear of a service that was made.
+pub struct Installed {
+    /// Settings that this system does not know.
+    pub unknown: Vec<&'static str>,
+    /// Whether the program lies where only administrators may change it, by Windows' own rule for that.
+    pub is_safe_place: bool,
+}
+
+/// Makes the service, or changes the one that is there.
+pub fn install(wish: &Wish<'_>) -> Result<Installed, Text> {
     let failed = |error: io::Error| explain("登録", "install", &error);
     if !acl::is_administrator().map_err(failed)? {
         return Err(explain("登録", "install", &io::Error::from_raw_os_error(ACCESS_DENIED)));
@@ -147,7 +132,11 @@ pub fn install(wish: &Wish<'_>) -> Result<Vec<&'static str>, Text> {
     if wish.start {
         service.start().map_err(|error| explain("開始", "start", &error))?;
     }
-    Ok(unknown)
+    let is_safe_place = ["ProgramFiles", "SystemRoot"]
+        .iter()
+        .filter_map(std::env::var_os)
+        .any(|folder| !folder.is_empty() && program.starts_with(folder));
+    Ok(Installed { unknown, is_safe_place })
 }
 
 /// The data folder, and the one around it where the configuration lies: in ProgramData everybody may make files.

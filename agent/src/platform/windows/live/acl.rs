@@ -103,6 +103,42 @@ pub(crate) fn owner(path: &Path) -> io::Result<String> {
     }
 }
 
+/// The list of a file or folder as text (SDDL).
+#[cfg(test)]
+pub(crate) fn describe(path: &Path) -> io::Result<String> {
+    use windows::Win32::Security::Authorization::ConvertSecurityDescriptorToStringSecurityDescriptorW;
+    let (mut descriptor, mut text) = (PSECURITY_DESCRIPTOR::default(), PWSTR::null());
+    #[expect(unsafe_code, reason = "the standard library does not know access control lists")]
+    // SAFETY: the descriptor and the text are the system's, live until they are copied, and are released once.
+    unsafe {
+        let result = GetNamedSecurityInfoW(
+            &HSTRING::from(path.as_os_str()),
+            SE_FILE_OBJECT,
+            DACL_SECURITY_INFORMATION,
+            None,
+            None,
+            None,
+            None,
+            &raw mut descriptor,
+        );
+        if result != ERROR_SUCCESS {
+            return Err(error_of(result.0));
+        }
+        let descriptor = Descriptor(descriptor);
+        ConvertSecurityDescriptorToStringSecurityDescriptorW(
+            descriptor.0,
+            SDDL_REVISION_1,
+            DACL_SECURITY_INFORMATION,
+            &raw mut text,
+            None,
+        )
+        .map_err(win32)?;
+        let owned = text.to_string().map_err(io::Error::other);
+        LocalFree(Some(HLOCAL(text.0.cast())));
+        owned
+    }
+}
+
 /// The SID of the account that this process works as.
 pub(crate) fn own_account() -> io::Result<String> {
     let mut token = HANDLE::default();
