@@ -1,6 +1,6 @@
 //! What Windows Update remembers of its own last search (Windows Update Agent, by COM). It is told not to search.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,8 +15,8 @@ use super::com::Com;
 use super::limited::within;
 use crate::platform::windows::updates::{Answer, Remembered, ole_date};
 
-/// A weak PC needs a minute to go through what it remembers.
-const LIMIT: Duration = Duration::from_secs(180);
+/// Other looks wait meanwhile. A weak PC may need longer: its answer is kept, and told by the next look.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// How long an answer holds where nothing was installed or searched for: to go through the list is work for the machine,
 /// and starts its update service where that waits for work.
@@ -41,16 +41,22 @@ struct Kept {
 
 /// The last answer while it holds; else a new one.
 pub(crate) fn ask(stamp: &str, now: Timestamp) -> Result<Answer, String> {
-    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(kept) = last.as_ref()
+    if let Some(kept) = last().as_ref()
         && kept.stamp == stamp
         && (SignedDuration::ZERO..HOLDS).contains(&now.duration_since(kept.at))
     {
         return Ok(kept.answer.clone());
     }
-    let answer = within(LIMIT, "Windows Update", || remember().map_err(|error| error.to_string()))?;
-    *last = Some(Kept { stamp: stamp.to_owned(), at: now, answer: answer.clone() });
-    Ok(answer)
+    let stamp = stamp.to_owned();
+    within(LIMIT, "Windows Update", move || {
+        let answer = remember().map_err(|error| error.to_string())?;
+        *last() = Some(Kept { stamp, at: now, answer: answer.clone() });
+        Ok(answer)
+    })
+}
+
+fn last() -> MutexGuard<'static, Option<Kept>> {
+    LAST.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn remember() -> windows::core::Result<Answer> {
