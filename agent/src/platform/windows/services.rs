@@ -8,9 +8,12 @@
 use daicho_proto::facts::{Look, Service};
 
 use super::Machine;
+use super::people::People;
 use super::places::Places;
 use super::registry::Hive;
 
+mod autostart;
+mod jobs;
 mod registered;
 pub(crate) mod running;
 mod switches;
@@ -33,9 +36,12 @@ pub(super) fn look(machine: &Machine) -> Look<Vec<Service>> {
         others = running.join(&mut services);
     }
     let switches = switches::read(registry, &services, running.as_ref(), &mut problems);
+    let people = People::read(machine, &mut problems);
     let mut told: Vec<Service> = services.into_values().collect();
     told.extend(others);
     told.extend(switches);
+    told.extend(jobs::read(machine, &places, &people, &mut problems));
+    told.extend(autostart::read(machine, &places, &people, &mut problems));
     if told.is_empty() && !had_any {
         return Look::Unreadable { problems };
     }

@@ -13,7 +13,8 @@ use crate::platform::windows::registry::text::TextRegistry;
 const REGISTRY: &str = include_str!("../../../../fixtures/windows/services.reg");
 
 fn machine(text: &str) -> Machine {
-    let folder = std::env::temp_dir().join("daicho-no-such-disk");
+    // A folder that is there and holds no Windows.
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/windows");
     Machine { registry: Box::new(TextRegistry::parse(text)), disk: Disk::at(&folder), live: false }
 }
 
