@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use daicho_proto::facts::Host;
+use daicho_proto::facts::{Host, Software};
 
 use crate::normal;
 use crate::rule::Severity;
@@ -16,7 +16,7 @@ pub struct Stock {
     pub name: &'static str,
     /// What it is for, in Japanese and in English.
     pub why: (&'static str, &'static str),
-    /// `all`, `debian`, `ubuntu`, `rhel`, `suse`, `alpine`.
+    /// `all` Linux systems, `debian`, `ubuntu`, `rhel`, `suse`, `alpine`, `windows`, `windows-server`.
     families: Vec<&'static str>,
     /// The package that ships it.
     pub source: &'static str,
@@ -35,13 +35,42 @@ pub struct Risky {
     pub source: &'static str,
 }
 
+/// A program that comes with a stock installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockProgram {
+    /// Its name, or a pattern.
+    name: &'static str,
+    /// Its publisher, or a pattern; of a package of the store the mark of its signature.
+    publisher: &'static str,
+    /// How it comes: a word of [`Software::source`], or a pattern.
+    way: &'static str,
+}
+
 /// The stock service of this name on such a machine. Of a machine whose system is not known, any family's counts.
 pub fn stock_service(name: &str, host: Option<&Host>) -> Option<&'static Stock> {
     let family = host.and_then(family);
     let fits = |entry: &&Stock| {
-        family.is_none_or(|known| entry.families.iter().any(|one| *one == "all" || known.contains(one)))
+        let of = |known: &[&str]| {
+            let linux = !known.contains(&WINDOWS);
+            entry.families.iter().any(|one| (*one == "all" && linux) || known.contains(one))
+        };
+        family.is_none_or(of)
     };
     STOCK.find(started(name)).find(fits)
+}
+
+/// The family of every Windows.
+const WINDOWS: &str = "windows";
+
+/// Whether a program comes with Windows itself.
+pub fn is_stock_software(program: &Software) -> bool {
+    let covers =
+        |pattern: &str, text: Option<&str>| normal::pattern_covers(pattern, text.unwrap_or_default());
+    STOCK_SOFTWARE.iter().any(|stock| {
+        covers(stock.name, Some(&program.name))
+            && covers(stock.publisher, program.publisher.as_deref())
+            && covers(stock.way, program.source.as_deref())
+    })
 }
 
 /// The risky service of this name. Whose it is (`tanaka:`, `docker:`) does not make it less so.
@@ -72,6 +101,10 @@ fn family(host: &Host) -> Option<&'static [&'static str]> {
         "rhel" | "centos" | "rocky" | "almalinux" | "ol" | "fedora" | "amzn" => Some(&["rhel"]),
         "sles" | "sled" | "sle-micro" | "opensuse-leap" | "opensuse-tumbleweed" => Some(&["suse"]),
         "alpine" | "postmarketos" => Some(&["alpine"]),
+        "windows" if host.os_name.as_deref().is_some_and(|name| name.contains("Server")) => {
+            Some(&[WINDOWS, "windows-server"])
+        }
+        "windows" => Some(&[WINDOWS]),
         _ => None,
     }
 }
@@ -109,7 +142,15 @@ static STOCK: LazyLock<Index<Stock>> = LazyLock::new(|| {
         let families = families.split_whitespace().collect();
         Some((name, Stock { name, why: (ja, en), families, source }))
     };
-    Index::new(table::rows(STOCK_TEXT).filter_map(entry))
+    Index::new(table::rows(STOCK_TEXT).chain(table::rows(STOCK_WINDOWS_TEXT)).filter_map(entry))
+});
+
+static STOCK_SOFTWARE: LazyLock<Vec<StockProgram>> = LazyLock::new(|| {
+    let entry = |cells: Vec<&'static str>| {
+        let [name, publisher, way, _, _, _] = cells.try_into().ok()?;
+        Some(StockProgram { name, publisher, way })
+    };
+    table::rows(STOCK_SOFTWARE_TEXT).filter_map(entry).collect()
 });
 
 static RISKY_SERVICES: LazyLock<Index<Risky>> =
@@ -119,6 +160,8 @@ static RISKY_SOFTWARE: LazyLock<Index<Risky>> =
     LazyLock::new(|| Index::new(table::rows(RISKY_SOFTWARE_TEXT).filter_map(risky)));
 
 const STOCK_TEXT: &str = include_str!("../data/catalogue/stock.csv");
+const STOCK_WINDOWS_TEXT: &str = include_str!("../data/catalogue/stock_windows.csv");
+const STOCK_SOFTWARE_TEXT: &str = include_str!("../data/catalogue/stock_software.csv");
 const RISKY_SERVICES_TEXT: &str = include_str!("../data/catalogue/risky_services.csv");
 const RISKY_SOFTWARE_TEXT: &str = include_str!("../data/catalogue/risky_software.csv");
 
@@ -141,7 +184,8 @@ mod tests {
     fn every_row_of_the_catalogue_is_understood() {
         let size =
             |index: &Index<Stock>| index.named.values().map(Vec::len).sum::<usize>() + index.patterns.len();
-        assert_eq!(size(&STOCK), table::rows(STOCK_TEXT).count());
+        assert_eq!(size(&STOCK), table::rows(STOCK_TEXT).count() + table::rows(STOCK_WINDOWS_TEXT).count());
+        assert_eq!(STOCK_SOFTWARE.len(), table::rows(STOCK_SOFTWARE_TEXT).count());
         assert!(size(&STOCK) >= 250, "{}", size(&STOCK));
         for text in [RISKY_SERVICES_TEXT, RISKY_SOFTWARE_TEXT] {
             assert_eq!(table::rows(text).filter_map(risky).count(), table::rows(text).count());
@@ -195,5 +239,35 @@ mod tests {
             assert_eq!(risky_service(name).map(|risky| risky.severity), Some(Severity::High), "{name}");
         }
         assert!(risky_service("sshd.service").is_none());
+    }
+
+    #[test]
+    fn a_stock_service_of_linux_is_a_stranger_on_windows_and_one_of_a_server_on_a_terminal() {
+        let host = |name: &str| Host {
+            os_id: Some("windows".to_owned()),
+            os_name: Some(name.to_owned()),
+            ..Host::default()
+        };
+        let (terminal, server) = (host("Windows 11 Pro"), host("Windows Server 2022 Standard"));
+        assert!(stock_service("Spooler", Some(&terminal)).is_some());
+        assert!(stock_service("spooler", Some(&server)).is_some());
+        assert!(stock_service("cron", Some(&terminal)).is_none());
+        assert!(stock_service("WinRM", Some(&terminal)).is_none());
+        assert!(stock_service("WinRM", Some(&server)).is_some());
+        let debian = Host { os_id: Some("debian".to_owned()), ..Host::default() };
+        assert!(stock_service("Spooler", Some(&debian)).is_none());
+    }
+
+    #[test]
+    fn the_doors_of_windows_are_risky() {
+        for name in
+            ["TlntSvr", "FTPSVC", "RemoteRegistry", "LanmanServer-SMB1", "mrxsmb10", "TermService-RDP"]
+        {
+            assert!(risky_service(name).is_some(), "{name}");
+        }
+        for name in ["startup:tanaka:AnyDesk.lnk", "run:tanaka:AnyDesk", "task:AnyDesk"] {
+            assert!(risky_service(name).is_some(), "{name}");
+        }
+        assert!(risky_service("LanmanServer").is_none() && risky_service("Spooler").is_none());
     }
 }

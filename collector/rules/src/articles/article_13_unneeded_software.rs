@@ -3,3 +3,4 @@
 mod approval;
 pub(in crate::articles) mod unneeded_service;
 pub(in crate::articles) mod unneeded_software;
+mod windows;

@@ -210,6 +210,11 @@ mod tests {
             expected.push(format!("udp/{}", socket.local_addr().unwrap()));
         }
         expected.extend(six.map(|six| format!("tcp/{}", six.local_addr().unwrap())));
+        if running.problems.iter().any(|problem| problem.contains("does not tell whose")) {
+            // Wine without sight of its own processes: nothing is claimed.
+            assert!(running.sockets.iter().all(|socket| socket.pid != 0), "{:?}", running.sockets);
+            return;
+        }
         for address in expected {
             let found = running.sockets.iter().find(|socket| socket.address == address);
             assert_eq!(found.map(|socket| socket.pid), Some(own), "{address} {:?}", running.sockets);
@@ -218,5 +223,17 @@ mod tests {
         let path = program.path.clone().unwrap();
         assert!(path.to_lowercase().ends_with(&program.name.to_lowercase()), "{program:?}");
         assert!(running.problems.is_empty(), "{:?}", running.problems);
+    }
+
+    #[test]
+    fn the_file_of_a_process_is_told() {
+        let own = std::process::id();
+        let socket = crate::platform::windows::services::running::Socket { pid: own, ..Default::default() };
+        let mut problems = Vec::new();
+        let programs = sockets::programs(&[socket], &mut problems);
+        let path = std::env::current_exe().unwrap();
+        assert_eq!(programs[&own].path.as_deref(), path.to_str());
+        assert!(path.ends_with(&programs[&own].name), "{programs:?}");
+        assert!(problems.is_empty(), "{problems:?}");
     }
 }

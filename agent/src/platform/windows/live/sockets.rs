@@ -115,6 +115,12 @@ pub(super) fn read(shared: &BTreeSet<u32>, problems: &mut Vec<String>) -> Vec<So
             )),
         }
     }
+    // Windows knows whose each port is. Wine may not, and tells the host's ports as well, which are not this machine's.
+    let all = sockets.len();
+    sockets.retain(|socket| socket.pid != 0);
+    if sockets.len() < all {
+        problems.push(format!("of {} ports the system does not tell whose they are", all - sockets.len()));
+    }
     sockets
 }
 

@@ -3,7 +3,7 @@
 use daicho_proto::facts::{Host, Service, ServiceManager, StartMode};
 use jiff::Timestamp;
 
-use super::approval;
+use super::{approval, windows};
 use crate::articles::words;
 use crate::catalogue;
 use crate::evidence::Evidence;
@@ -84,6 +84,9 @@ const WRITTEN_BY_PEOPLE: [&str; 7] =
 /// starts a stranger is a stranger. Other names excuse nothing: anybody may give a unit one. What a person started, or
 /// what runs in a container, is no part of the system, however it is called.
 fn is_stock(service: &Service, host: Option<&Host>) -> bool {
+    if windows::is_told_by_windows(service, host) {
+        return windows::is_stock(service, host);
+    }
     let lies_in_reach = |binary: &str| WRITTEN_BY_PEOPLE.iter().any(|place| binary.starts_with(place));
     if service.user.is_some()
         || service.container.is_some()
@@ -102,6 +105,9 @@ fn is_stock(service: &Service, host: Option<&Host>) -> bool {
 /// container when it runs.
 fn is_alive(service: &Service) -> Option<bool> {
     if service.manager == ServiceManager::Process {
+        if service.running.is_none() && service.start == StartMode::Unknown && !is_reachable(service) {
+            return None;
+        }
         let runs = service.container.is_some() && service.running == Some(true);
         return Some(is_reachable(service) || service.start == StartMode::Enabled || runs);
     }
@@ -165,6 +171,8 @@ fn finding(
     let triggers = Some(service.triggers.join(", ")).filter(|text| !text.is_empty());
     let told = [
         ("binary", service.binary.as_deref()),
+        ("library", service.library.as_deref()),
+        ("state", service.state.as_deref().filter(|_| service.manager == ServiceManager::Windows)),
         ("source", service.source.as_deref()),
         ("triggers", triggers.as_deref()),
         ("container", service.container.as_deref()),

@@ -37,6 +37,11 @@ fn examine(evidence: &Evidence<'_>) -> Result<Assessment, Text> {
     for program in software.value {
         match approval::row(evidence, &evidence.ledger.software, &program.name) {
             Some((_, true)) => assessment.clear(&program.name),
+            None if catalogue::risky_software(&program.name).is_none()
+                && catalogue::is_stock_software(program) =>
+            {
+                assessment.clear(&program.name);
+            }
             draft => {
                 let draft = draft.map(|(row, _)| row);
                 assessment.findings.push(finding(program, draft, software.observed_at));
@@ -66,6 +71,8 @@ fn finding(program: &Software, draft: Option<&ApprovedProgram>, observed_at: Tim
         ("version", program.version.as_ref()),
         ("publisher", program.publisher.as_ref()),
         ("installed_on", program.installed_on.as_ref()),
+        ("source", program.source.as_ref()),
+        ("user", program.user.as_ref()),
     ];
     let mut proofs: Vec<Proof> = told
         .into_iter()
