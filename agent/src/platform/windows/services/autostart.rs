@@ -68,7 +68,7 @@ pub(super) fn read(
     match winlogon(machine, places) {
         Ok(services) => found.extend(services),
         Err(error) => {
-            problems.push(format!("what Winlogon starts (SOFTWARE\\{WINLOGON}) could not be read: {error}"))
+            problems.push(format!("what Winlogon starts (SOFTWARE\\{WINLOGON}) could not be read: {error}"));
         }
     }
     if found.len() > ENTRIES_MAX {

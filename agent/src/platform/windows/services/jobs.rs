@@ -39,7 +39,7 @@ pub(super) fn read(
 ) -> Vec<Service> {
     let mut files = Vec::new();
     let mut names = BTreeSet::new();
-    if let Err(error) = list(machine, String::new(), 0, &mut files) {
+    if let Err(error) = list(machine, "", 0, &mut files) {
         problems.push(format!("the scheduled tasks could not be listed in full: {error}"));
     }
     let is_there = machine.disk.find(FOLDER).is_ok_and(|found| found.is_some());
@@ -75,7 +75,7 @@ pub(super) fn read(
 }
 
 /// The paths of all files, with backslashes, below a folder of tasks.
-fn list(machine: &Machine, below: String, depth: usize, files: &mut Vec<String>) -> io::Result<()> {
+fn list(machine: &Machine, below: &str, depth: usize, files: &mut Vec<String>) -> io::Result<()> {
     let folder = format!("{FOLDER}/{}", below.replace('\\', "/"));
     if depth > DEPTH_MAX || files.len() > TASKS_MAX {
         return Ok(());
@@ -84,7 +84,7 @@ fn list(machine: &Machine, below: String, depth: usize, files: &mut Vec<String>)
         let Some(path) = machine.disk.find(&format!("{folder}/{name}"))? else { continue };
         let whole = if below.is_empty() { name } else { format!("{below}\\{name}") };
         if fs::metadata(path)?.is_dir() {
-            list(machine, whole, depth + 1, files)?;
+            list(machine, &whole, depth + 1, files)?;
         } else {
             files.push(whole);
         }

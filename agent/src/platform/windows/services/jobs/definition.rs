@@ -102,7 +102,7 @@ impl Task {
             (["Task", "Settings", "Enabled"], _) => self.enabled = is_true(text),
             (["Task", "Triggers", _, "Enabled"], _) => *is_on = is_true(text),
             (["Task", "Principals", "Principal", "UserId" | "GroupId"], _) => {
-                self.user = Some(unescape(text))
+                self.user = Some(unescape(text));
             }
             (["Task", "Actions", "Exec", "Command"], Some(Action::Command { program, .. })) => {
                 *program = unescape(text);
@@ -111,7 +111,7 @@ impl Task {
                 *arguments = unescape(text);
             }
             (["Task", "Actions", "ComHandler", "ClassId"], Some(Action::Class(class))) => {
-                *class = unescape(text)
+                *class = unescape(text);
             }
             _ => {}
         }
