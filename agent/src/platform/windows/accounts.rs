@@ -62,7 +62,7 @@ pub(super) fn look(machine: &Machine, now: Timestamp) -> Look<Vec<Account>> {
         }
         Ok(None) | Err(_) => problems.push(WHAT_SERVER.to_owned()),
     }
-    let local = match read_local(machine, now, &mut problems) {
+    let mut local = match read_local(machine, now, &mut problems) {
         Ok(local) => local,
         Err(error) => {
             problems.push(format!("the accounts of this machine could not be read: {error}"));
@@ -72,7 +72,9 @@ pub(super) fn look(machine: &Machine, now: Timestamp) -> Look<Vec<Account>> {
     let about =
         registry.troubles().into_iter().filter(|(hive, _)| matches!(hive, Hive::Sam | Hive::Security));
     problems.extend(about.map(|(_, trouble)| trouble));
-    if !local.groups.contains_key(ADMINISTRATORS) && !machine.live {
+    // Nobody can take the built-in Administrator out of it, so an empty one was not told (Wine does so).
+    if local.groups.get(ADMINISTRATORS).is_none_or(Vec::is_empty) {
+        local.groups.remove(ADMINISTRATORS);
         problems.push("the members of Administrators (S-1-5-32-544) could not be read, so who has administrator rights is unknown".to_owned());
     }
     let rights = Rights::read(registry).map_err(|error| {

@@ -9,6 +9,7 @@ use crate::platform::windows::disk::Disk;
 use crate::platform::windows::registry::text::TextRegistry;
 
 const MACHINE: &str = "S-1-5-21-1000001-2000002-3000003";
+const SOMEBODY: &str = "S-1-5-21-1000001-2000002-3000003-500";
 const WINDOWS_NT: &str = "HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion";
 const NOW: &str = "2026-11-22T03:00:00Z";
 
@@ -160,7 +161,7 @@ fn seen(parts: &[String]) -> (Vec<Account>, Vec<String>) {
 fn only(wanted: &Wanted<'_>, more: &[String]) -> Account {
     let mut parts = more.to_vec();
     parts.extend([around(), account(wanted)]);
-    parts.push(administrators(&[]));
+    parts.push(administrators(&[SOMEBODY]));
     let (mut accounts, problems) = seen(&parts);
     assert!(problems.is_empty(), "{problems:?}");
     assert_eq!(accounts.len(), 1);
@@ -228,7 +229,8 @@ fn zero_is_never_only_where_nothing_speaks_of_a_session() {
         (linked.at, linked.source.as_deref()),
         (Some("2026-11-21T00:00:00Z".parse().unwrap()), Some("profile"))
     );
-    let without_list = [around().replace("ProfileList", "Other"), account(&unused), administrators(&[])];
+    let without_list =
+        [around().replace("ProfileList", "Other"), account(&unused), administrators(&[SOMEBODY])];
     assert_eq!(seen(&without_list).0[0].last_login, LastLogin::default());
 }
 
@@ -279,6 +281,8 @@ fn a_group_that_cannot_be_read_leaves_rights_unknown() {
     let (accounts, problems) = seen(&[nothing, account(&TANAKA)]);
     assert_eq!(accounts[0].privileged, None);
     assert!(problems[0].contains("S-1-5-32-544"), "{problems:?}");
+    let (accounts, problems) = seen(&[around(), account(&TANAKA), administrators(&[])]);
+    assert_eq!((accounts[0].privileged, problems.len()), (None, 1), "nobody can empty Administrators");
 }
 
 #[test]
@@ -299,7 +303,7 @@ fn a_refused_right_counts_more_than_a_given_one() {
         "INTERACTIVE is in Users"
     );
     let unread = around().replace("Policy\\Accounts", "Policy\\Elsewhere");
-    let (accounts, problems) = seen(&[unread, account(&TANAKA), administrators(&[])]);
+    let (accounts, problems) = seen(&[unread, account(&TANAKA), administrators(&[SOMEBODY])]);
     assert_eq!(accounts[0].interactive, None);
     assert!(problems[0].contains("SECURITY"), "{problems:?}");
 }
@@ -348,7 +352,9 @@ fn a_domains_people_with_rights_are_told_with_the_host() {
     );
     let (accounts, problems) = seen(&parts);
     assert!(problems.is_empty() && !accounts[0].automatic_logon, "{problems:?}");
-    assert!(strangers(&machine(&[around(), account(&TANAKA), administrators(&[])]), now()).is_empty());
+    assert!(
+        strangers(&machine(&[around(), account(&TANAKA), administrators(&[SOMEBODY])]), now()).is_empty()
+    );
 }
 
 #[test]
@@ -359,7 +365,7 @@ fn on_a_domain_controller_nothing_is_listed_and_that_is_said() {
     };
     assert!(problems[0].contains("domain controller"), "{problems:?}");
     let unsaid = around().replace("ProductType", "Other");
-    let (_, problems) = seen(&[unsaid, account(&TANAKA), administrators(&[])]);
+    let (_, problems) = seen(&[unsaid, account(&TANAKA), administrators(&[SOMEBODY])]);
     assert!(problems[0].contains("domain controller"), "{problems:?}");
 }
 
@@ -367,11 +373,11 @@ fn on_a_domain_controller_nothing_is_listed_and_that_is_said() {
 fn an_account_that_cannot_be_understood_is_told_of() {
     let whole = account(&TANAKA);
     let cut = whole.replace("\"V\"=hex:00,00", "\"V\"=hex:00\n\"W\"=hex:00");
-    let (accounts, problems) = seen(&[around(), cut, administrators(&[])]);
+    let (accounts, problems) = seen(&[around(), cut, administrators(&[SOMEBODY])]);
     assert!(accounts.is_empty());
     assert!(problems[0].contains("000003E9") && problems[1].contains("tanaka"), "{problems:?}");
     let no_flags = whole.replace("\"F\"", "\"G\"");
-    let (accounts, problems) = seen(&[around(), no_flags, administrators(&[])]);
+    let (accounts, problems) = seen(&[around(), no_flags, administrators(&[SOMEBODY])]);
     assert_eq!((accounts[0].enabled, problems.len()), (None, 1));
     let elsewhere = "[HKEY_LOCAL_MACHINE\\SOFTWARE\\x]\n".to_owned();
     assert!(matches!(look(&machine(&[elsewhere]), now()), Look::Unreadable { .. }));

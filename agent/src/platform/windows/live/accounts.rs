@@ -36,6 +36,7 @@ const NAME_CHARACTERS_MAX: usize = 257;
 /// Answers of the functions of networks (lmerr.h, winerror.h).
 const SUCCESS: u32 = 0;
 const MORE_DATA: u32 = 234;
+const NO_SUCH_USER: u32 = 2221;
 
 /// "No end", in the seconds of these functions (`TIMEQ_FOREVER`, lmaccess.h).
 const FOREVER: u32 = u32::MAX;
@@ -50,7 +51,7 @@ pub(in crate::platform::windows) fn read(now: Timestamp, problems: &mut Vec<Stri
         match user(&name, now, problems) {
             Ok(user) => local.users.push(user),
             // Between the list and the question somebody removed it.
-            Err(error) if error.raw_os_error() == Some(2221) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => problems.push(format!("account {name} could not be read: {error}")),
         }
     }
@@ -101,8 +102,13 @@ unsafe fn understand(sid: PSID) -> Option<String> {
     sid::parse(bytes).map(|(sid, _)| sid)
 }
 
+/// Why a function refused. The system has no words for the numbers of networks.
 fn failed(code: u32) -> io::Error {
-    io::Error::from_raw_os_error(code.cast_signed())
+    match code {
+        NO_SUCH_USER => io::Error::from(io::ErrorKind::NotFound),
+        2100..=2999 => io::Error::other(format!("error {code} of lmerr.h")),
+        _ => io::Error::from_raw_os_error(code.cast_signed()),
+    }
 }
 
 fn names(problems: &mut Vec<String>) -> io::Result<Vec<String>> {
@@ -198,7 +204,7 @@ fn user(name: &str, now: Timestamp, problems: &mut Vec<String>) -> io::Result<Us
     });
     match told {
         Ok(told) => Ok(full_user(name, told, now)),
-        Err(refused) if refused.raw_os_error() == Some(2221) => Err(refused),
+        Err(refused) if refused.kind() == io::ErrorKind::NotFound => Err(refused),
         Err(refused) => short_user(name, now, &refused, problems),
     }
 }
@@ -306,7 +312,6 @@ fn read_groups(local: &mut Local, problems: &mut Vec<String>) {
             continue;
         }
         let Some(name) = find_name(&group) else {
-            // Every Windows has the groups that are told of, but for the oldest and for Wine.
             if told.contains(&group.as_str()) {
                 problems.push(format!(
                     "the group {group} is not known to this machine, so its members are unknown"

@@ -64,7 +64,7 @@ fn examine(evidence: &Evidence<'_>) -> Result<Assessment, Text> {
 
 /// Enabled, and a person's: it opens a session or administers the machine, and the ledger names no program as owner.
 fn is_judged(evidence: &Evidence<'_>, account: &Account) -> Option<bool> {
-    let rows = rows(evidence, &account.name);
+    let rows = rows(evidence, account);
     if rows.iter().any(|row| is_not_a_persons(row)) || (rows.is_empty() && is_the_systems_own(account)) {
         return Some(false);
     }

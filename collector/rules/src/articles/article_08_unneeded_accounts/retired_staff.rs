@@ -35,7 +35,7 @@ fn examine(evidence: &Evidence<'_>) -> Result<Assessment, Text> {
     for account in accounts.value {
         let name = &account.name;
         // Most accounts of a machine are the system's and locked: nobody's ledger is searched for them.
-        let owners = if account.enabled == Some(false) { Vec::new() } else { owners(evidence, name) };
+        let owners = if account.enabled == Some(false) { Vec::new() } else { owners(evidence, account) };
         if owners.is_empty() {
             assessment.clear(name);
             continue;

@@ -42,7 +42,7 @@ fn examine(evidence: &Evidence<'_>) -> Result<Assessment, Text> {
                 let name = &account.name;
                 let today = evidence.today();
                 let holds = |row: &ApprovedAccount| row.expires_on.is_none_or(|last_day| today <= last_day);
-                if !rows(evidence, name).into_iter().any(holds) && !is_the_systems_own(account) {
+                if !rows(evidence, account).into_iter().any(holds) && !is_the_systems_own(account) {
                     assessment.doubt(
                         name,
                         Text::new(
@@ -68,7 +68,7 @@ fn is_judged(account: &Account) -> Option<bool> {
 
 fn judge(evidence: &Evidence<'_>, account: &Account, observed_at: Timestamp, assessment: &mut Assessment) {
     let name = &account.name;
-    let rows = rows(evidence, name);
+    let rows = rows(evidence, account);
     let today = evidence.today();
     let holds = |row: &&&ApprovedAccount| row.expires_on.is_none_or(|last_day| today <= last_day);
     let (row, expired) = match (rows.iter().find(holds), rows.first()) {
