@@ -3,7 +3,6 @@
 pub mod agreement;
 pub mod daemons;
 pub mod drill;
-pub mod hive;
 pub mod machine;
 pub mod packages;
 pub mod programs;

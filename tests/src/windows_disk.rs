@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::hive::Key;
+use hive::Key;
 
+pub mod hive;
 pub mod journey;
 mod sam;
 

@@ -5,9 +5,10 @@
 //! said in the README.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -31,6 +32,8 @@ pub const AGENT: &str = r"C:\Program Files\Daicho\daicho-agent.exe";
 pub struct Wine {
     folder: TempDir,
     programs: PathBuf,
+    /// Somebody is logged on: without any program of theirs Wine would end its services. It ends with its input.
+    keeper: Option<Child>,
 }
 
 impl Wine {
@@ -43,9 +46,12 @@ impl Wine {
         let template = prefix::template();
         let folder = tempfile::tempdir_in(template.parent().expect("it lies on the shelf"))
             .expect("the target folder can be written");
-        let wine = Wine { folder, programs };
+        let mut wine = Wine { folder, programs, keeper: None };
         prefix::copy(template, &wine.prefix());
         fs::create_dir_all(wine.home()).expect("a temporary folder can be written");
+        let mut keeper = wine.command(template.with_file_name(prefix::KEEPER));
+        keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        wine.keeper = Some(keeper.spawn().expect("wine starts"));
         let home = wine.place(AGENT).parent().expect("it lies in a folder").to_owned();
         wine.furnish(&home, "daicho-agent.exe");
         Some(wine)
@@ -92,7 +98,13 @@ impl Wine {
         bounded.arg("--kill-after=5").arg(PATIENCE.as_secs().to_string());
         bounded.arg(command.get_program()).args(command.get_args());
         bounded.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let output = bounded.output().expect("coreutils are there");
+        // Into files: Wine's own processes inherit a pipe, and keep it open for as long as they live.
+        let said = || tempfile::tempfile().expect("a temporary folder can be written");
+        let (mut out, mut errors) = (said(), said());
+        bounded.stdout(out.try_clone().expect("the same file"));
+        bounded.stderr(errors.try_clone().expect("the same file"));
+        let status = bounded.status().expect("coreutils are there");
+        let output = Output { status, stdout: whole(&mut out), stderr: whole(&mut errors) };
         assert_ne!(output.status.code(), Some(124), "{command:?} does not end: {output:?}");
         output
     }
@@ -131,7 +143,17 @@ impl Drop for Wine {
         for process in self.processes() {
             process.kill();
         }
+        if let Some(keeper) = &mut self.keeper {
+            let _ = keeper.wait();
+        }
     }
+}
+
+/// All that was written to a file.
+fn whole(file: &mut File) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("our own file");
+    bytes
 }
 
 /// Where the Windows programs lie.

@@ -3,9 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use daicho_tests::programs::expect;
+use daicho_tests::programs::{expect, until_within};
 use daicho_tests::site::Site;
-use daicho_tests::wine::Wine;
+use daicho_tests::wine::{PATIENCE, Wine};
 use serde_json::Value;
 
 /// Where the agent of a story keeps its identity and its spool.
@@ -62,6 +62,18 @@ impl Hospital {
         let mut status = self.pc.agent();
         status.args(["status", "--format", "json", "--data", DATA]);
         serde_json::from_slice(&self.pc.run(&status).stdout).ok()
+    }
+
+    /// What the collector knows of the PC.
+    pub(crate) fn seen(&self) -> Option<Value> {
+        self.site.daicho_json(&["device", "PC-01"])["seen"].get(0).cloned()
+    }
+
+    /// Waits until the collector has seen the host, which every agent can tell.
+    pub(crate) fn wait_until_seen(&self) -> Value {
+        until_within(PATIENCE, "the PC's first report", || {
+            self.seen().filter(|seen| !seen["observed_at"]["host"].is_null())
+        })
     }
 }
 

@@ -3,4 +3,5 @@
 mod enrol;
 mod hospital;
 mod kill;
+mod probes;
 mod program;

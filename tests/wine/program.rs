@@ -14,6 +14,7 @@ const BYTES_MAX: u64 = 6 * 1024 * 1024;
 const LIBRARIES: &[&str] = &[
     "advapi32.dll",
     "api-ms-win-core-synch-l1-2-0.dll",
+    "api-ms-win-core-winrt-error-l1-1-0.dll",
     "bcrypt.dll",
     "bcryptprimitives.dll",
     "cfgmgr32.dll",

@@ -1,6 +1,6 @@
 //! The hive of local accounts: for each the values `F` (fixed fields) and `V` (texts), and the groups' `C`.
 
-use crate::hive::Key;
+use super::hive::Key;
 
 /// Flags of an account in `F` (`USER_ACCOUNT_DISABLED` and others of MS-SAMR 2.2.1.12).
 pub(super) const DISABLED: u16 = 0x0001;

@@ -18,6 +18,10 @@ const PROCESS_PRNG: &str = include_str!("process_prng.c");
 pub(super) const STRANGER: &str = "stranger.exe";
 const STRANGER_SOURCE: &str = include_str!("stranger.c");
 
+/// A program that only waits.
+pub(super) const KEEPER: &str = "keeper.exe";
+const KEEPER_SOURCE: &str = include_str!("keeper.c");
+
 /// What else decides how the template looks: raised when the steps below change.
 const RECIPE: u32 = 1;
 
@@ -85,6 +89,7 @@ fn make(making: &Path) {
     }
     compile(making, LIBRARY, PROCESS_PRNG, &["-shared"]);
     compile(making, STRANGER, STRANGER_SOURCE, &[]);
+    compile(making, KEEPER, KEEPER_SOURCE, &[]);
 }
 
 fn compile(making: &Path, name: &str, source: &str, options: &[&str]) {
@@ -105,7 +110,9 @@ fn succeed(command: &mut Command) -> Output {
 /// Everything that decides what lies in it, in one name.
 fn recipe(shelf: &Path) -> String {
     let version = succeed(command("wine", &shelf.join("none"), shelf).arg("--version"));
-    let text =
-        format!("{RECIPE}\n{}\n{PROCESS_PRNG}{STRANGER_SOURCE}", String::from_utf8_lossy(&version.stdout));
+    let text = format!(
+        "{RECIPE}\n{}\n{PROCESS_PRNG}{STRANGER_SOURCE}{KEEPER_SOURCE}",
+        String::from_utf8_lossy(&version.stdout)
+    );
     HEXLOWER.encode(&digest(&SHA256, text.as_bytes()).as_ref()[..6])
 }
