@@ -180,8 +180,11 @@ mod tests {
         // Everybody, users, whoever logged on.
         const OTHERS: [&str; 3] = [";;;WD)", ";;;BU)", ";;;AU)"];
         let folder = tempfile::TempDir::new().unwrap();
-        let data = folder.path().join("open").join("data");
-        fs::create_dir_all(&data).unwrap();
+        // Wine passes on what the folder around it has even where it is told not to: so that one is private, too.
+        let around = folder.path().join("around");
+        private_folder(&around).unwrap();
+        let data = around.join("data");
+        fs::create_dir(&data).unwrap();
         fs::write(data.join("left.txt"), b"left by an older agent").unwrap();
         let (made, key) = (data.join("made").join("identity"), data.join("key.pem"));
         private_folder(&data).unwrap();

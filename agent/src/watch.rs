@@ -268,7 +268,10 @@ mod tests {
             log.write_all(b"new").unwrap();
             open.borrow_mut().push(log);
         };
-        check("log/wtmp", prepare, keep_open, false);
+        // Windows tells each line, whether the file stays open or not.
+        if cfg!(target_os = "linux") {
+            check("log/wtmp", prepare, keep_open, false);
+        }
     }
 
     #[test]

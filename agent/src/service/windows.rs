@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Word;
-use super::outcome::{BROKE, Message, outcome};
+use super::outcome::{BROKE, HANGS, Message, outcome};
 use super::persist::{RETRY_AFTER, persist};
 use super::plan::{Event, NAME, STOP_TIME_MAX, Standing, command_line};
 use super::stop::Halt;
@@ -62,8 +62,14 @@ pub fn serve(attempt: impl Fn(&Halt) -> Result<(), Text> + Send + 'static) -> Re
             return BROKE;
         }
         let failure = outcome(&messages, STOP_TIME_MAX);
-        if failure == 0 {
-            report(&Event::Stopped);
+        match failure {
+            0 => report(&Event::Stopped),
+            // Windows would start again what ends with a failure, and this one was told to stop.
+            HANGS => {
+                report(&Event::Trouble("the agent did not stop in time and was left behind".to_owned()));
+                return 0;
+            }
+            _ => report(&Event::Trouble("the agent's work broke off; Windows starts it again".to_owned())),
         }
         failure
     };
