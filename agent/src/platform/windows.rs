@@ -3,6 +3,7 @@
 //! What only a running Windows can answer lies in `live/`; everything else is compiled and tested on every system.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use daicho_proto::facts::{Account, Antivirus, Host, Look, Medium, Package, Service, Software, Updates};
 use jiff::Timestamp;
@@ -21,7 +22,7 @@ mod packages;
 mod people;
 mod places;
 mod reading;
-mod registry;
+pub mod registry;
 mod services;
 mod software;
 mod updates;
@@ -32,6 +33,8 @@ use registry::Registry;
 /// A Windows machine, live or as files.
 pub struct Windows {
     machine: Machine,
+    /// Held during a look, so that what a registry finds damaged belongs to the look that asked for it.
+    turn: Mutex<()>,
     /// The moment that is judged by; `None`: the clock's.
     now: Option<Timestamp>,
 }
@@ -52,7 +55,7 @@ impl Windows {
         let drive = std::env::var("SystemDrive").unwrap_or_else(|_| "C:".to_owned());
         let disk = Disk::at(Path::new(&format!("{drive}\\")));
         let registry = Box::new(live::registry::LiveRegistry);
-        Windows { machine: Machine { registry, disk, live: true }, now: None }
+        Windows { machine: Machine { registry, disk, live: true }, turn: Mutex::default(), now: None }
     }
 
     /// The disk below `path`, if it has hives.
@@ -62,7 +65,11 @@ impl Windows {
             return Ok(None);
         }
         let registry = Box::new(registry::hives::Hives::read(&disk)?);
-        Ok(Some(Windows { machine: Machine { registry, disk, live: false }, now: None }))
+        Ok(Some(Windows {
+            machine: Machine { registry, disk, live: false },
+            turn: Mutex::default(),
+            now: None,
+        }))
     }
 
     /// As if it were `now`: what has expired, and which times lie ahead.
@@ -73,39 +80,55 @@ impl Windows {
     fn now(&self) -> Timestamp {
         self.now.unwrap_or_else(clock::now)
     }
+
+    /// A look, with what the registry could not give it among its problems.
+    fn look<T>(&self, look: impl FnOnce(&Machine) -> Look<T>) -> Look<T> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.machine.registry.begin();
+        let mut seen = look(&self.machine);
+        if let Look::Seen { problems, .. } | Look::Unreadable { problems } = &mut seen {
+            for found in self.machine.registry.found() {
+                // A room may have told it already, in its own sentence.
+                if !problems.iter().any(|problem| problem.contains(&found)) {
+                    problems.push(found);
+                }
+            }
+        }
+        seen
+    }
 }
 
 impl Platform for Windows {
     fn host(&self) -> Look<Host> {
-        host::look(&self.machine, self.now())
+        self.look(|machine| host::look(machine, self.now()))
     }
 
     fn accounts(&self) -> Look<Vec<Account>> {
-        accounts::look(&self.machine, self.now())
+        self.look(|machine| accounts::look(machine, self.now()))
     }
 
     fn packages(&self) -> Look<Vec<Package>> {
-        packages::look(&self.machine)
+        self.look(packages::look)
     }
 
     fn updates(&self) -> Look<Updates> {
-        updates::look(&self.machine, self.now())
+        self.look(|machine| updates::look(machine, self.now()))
     }
 
     fn antivirus(&self) -> Look<Vec<Antivirus>> {
-        antivirus::look(&self.machine)
+        self.look(antivirus::look)
     }
 
     fn services(&self) -> Look<Vec<Service>> {
-        services::look(&self.machine)
+        self.look(services::look)
     }
 
     fn software(&self) -> Look<Vec<Software>> {
-        software::look(&self.machine)
+        self.look(software::look)
     }
 
     fn media(&self) -> Look<Vec<Medium>> {
-        media::look(&self.machine)
+        self.look(media::look)
     }
 }
 

@@ -1,39 +1,39 @@
-//! Writes registry hives as Windows does (`regf` 1.5), so that a test can say what is on a Windows disk.
+//! Writes registry hives as Windows does, key by key or from the text of `reg export`, so that a test can say what is
+//! on a Windows disk.
 //!
-//! One bin, a list `lh` for each key, no security cells: what a reader of values needs and no more. Written from what
-//! is publicly known of the format, and independently of the agent's reader.
+//! The agent's own tests take this file as well. Beyond what `reg export` writes, a line `; written 2024-05-06T07:08:09Z`
+//! below a key says when it was last written.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
 
-/// The offset that means nothing.
-const NOTHING: u32 = u32::MAX;
+use jiff::Timestamp;
 
-/// A bin's own head, before its first cell.
-const BIN_HEAD: usize = 32;
-const PAGE: usize = 4096;
+#[path = "hive/cells.rs"]
+mod cells;
 
-const REG_SZ: u32 = 1;
-const REG_EXPAND_SZ: u32 = 2;
-const REG_BINARY: u32 = 3;
-const REG_DWORD: u32 = 4;
-const REG_MULTI_SZ: u32 = 7;
-
-/// One key of a hive, and everything below it. Below are its keys by their names in capitals, as Windows sorts them.
-#[derive(Default)]
+/// A key with all that is in it.
+#[derive(Clone, Default)]
 pub struct Key {
+    /// As it is shown.
     name: String,
+    /// 100 nanoseconds since 1601 (`FILETIME`).
     written_at: u64,
+    /// Name, type (`REG_SZ` is 1) and data, in the order in which they were written.
     values: Vec<(String, u32, Vec<u8>)>,
+    /// By their names in capitals, which is the order of a hive.
     keys: BTreeMap<String, Key>,
 }
 
 impl Key {
-    /// The key at this path below, made if it is not there.
+    /// The key at this path below, made if it is not there. A path without an end is the key itself.
     pub fn key(&mut self, path: &str) -> &mut Key {
         path.split('\\').filter(|name| !name.is_empty()).fold(self, |key, name| {
-            key.keys
-                .entry(name.to_uppercase())
-                .or_insert_with(|| Key { name: name.to_owned(), ..Key::default() })
+            let written_at = key.written_at;
+            let made = || Key { name: name.to_owned(), written_at, ..Key::default() };
+            key.keys.entry(name.to_uppercase()).or_insert_with(made)
         })
     }
 
@@ -66,7 +66,7 @@ impl Key {
         self.value(name, REG_MULTI_SZ, data)
     }
 
-    /// A value that is a number.
+    /// A value that is a number of 32 bits.
     pub fn number(&mut self, name: &str, number: u32) -> &mut Key {
         self.value(name, REG_DWORD, number.to_le_bytes().to_vec())
     }
@@ -78,137 +78,153 @@ impl Key {
 
     /// The hive file whose top this is.
     pub fn file(&self) -> Vec<u8> {
-        let mut bin = vec![0; BIN_HEAD];
-        let root = self.write(&mut bin, NOTHING);
-        let free = bin.len().next_multiple_of(PAGE) - bin.len();
-        if free > 0 {
-            // What is left is one free cell: its size is positive.
-            bin.extend(size(free).to_le_bytes());
-            bin.resize(bin.len() + free - 4, 0);
-        }
-        bin[..4].copy_from_slice(b"hbin");
-        let length = size(bin.len());
-        bin[8..12].copy_from_slice(&length.to_le_bytes());
-        let mut file = head(root, length);
-        file.append(&mut bin);
-        file
+        cells::hive(self)
     }
 
-    /// Writes this key and all below it; answers where it lies.
-    fn write(&self, bin: &mut Vec<u8>, parent: u32) -> u32 {
-        let name = latin(&self.name);
-        let mut cell = b"nk".to_vec();
-        // A name in Latin-1; the top says that it is one and cannot be deleted.
-        let flags: u16 = if parent == NOTHING { 0x2c } else { 0x20 };
-        cell.extend(flags.to_le_bytes());
-        cell.extend(self.written_at.to_le_bytes());
-        cell.extend([0; 4]);
-        cell.extend(parent.to_le_bytes());
-        // Two counts of keys, two of their lists, the count of values, and their list: filled in below.
-        cell.extend([0; 8]);
-        cell.extend([0xff; 8]);
-        cell.extend([0; 4]);
-        // The values, the security, the class.
-        cell.extend([0xff; 12]);
-        cell.extend([0; 20]);
-        cell.extend(short(name.len()).to_le_bytes());
-        cell.extend([0; 2]);
-        cell.extend(&name);
-        let own = allocate(bin, &cell);
-
-        let values: Vec<u32> = self.values.iter().map(|value| write_value(bin, value)).collect();
-        let keys: Vec<(u32, u32)> =
-            self.keys.values().map(|key| (key.write(bin, own), hash(&key.name))).collect();
-        let at = own as usize + 4;
-        if !keys.is_empty() {
-            let mut list = b"lh".to_vec();
-            list.extend(short(keys.len()).to_le_bytes());
-            list.extend(
-                keys.iter().flat_map(|(offset, hash)| [offset.to_le_bytes(), hash.to_le_bytes()].concat()),
-            );
-            let list = allocate(bin, &list);
-            bin[at + 20..at + 24].copy_from_slice(&size(keys.len()).to_le_bytes());
-            bin[at + 28..at + 32].copy_from_slice(&list.to_le_bytes());
-        }
-        if !values.is_empty() {
-            let list =
-                allocate(bin, &values.iter().flat_map(|offset| offset.to_le_bytes()).collect::<Vec<_>>());
-            bin[at + 36..at + 40].copy_from_slice(&size(values.len()).to_le_bytes());
-            bin[at + 40..at + 44].copy_from_slice(&list.to_le_bytes());
-        }
-        own
+    fn has(&self, path: &str) -> bool {
+        let mut names = path.split('\\');
+        names.try_fold(self, |key, name| key.keys.get(&name.to_uppercase())).is_some()
     }
 }
 
-fn write_value(bin: &mut Vec<u8>, (name, kind, data): &(String, u32, Vec<u8>)) -> u32 {
-    // Up to four bytes lie where else their offset would.
-    let (length, place) = if data.len() <= 4 {
-        let mut own = [0; 4];
-        own[..data.len()].copy_from_slice(data);
-        (size(data.len()) | 0x8000_0000, u32::from_le_bytes(own))
-    } else {
-        assert!(data.len() <= 16_344, "longer data lie in several cells, which this does not write");
-        (size(data.len()), allocate(bin, data))
-    };
-    let name = latin(name);
-    let mut cell = b"vk".to_vec();
-    cell.extend(short(name.len()).to_le_bytes());
-    cell.extend(length.to_le_bytes());
-    cell.extend(place.to_le_bytes());
-    cell.extend(kind.to_le_bytes());
-    cell.extend([1, 0, 0, 0]);
-    cell.extend(&name);
-    allocate(bin, &cell)
-}
+const REG_SZ: u32 = 1;
+const REG_EXPAND_SZ: u32 = 2;
+const REG_BINARY: u32 = 3;
+const REG_DWORD: u32 = 4;
+const REG_MULTI_SZ: u32 = 7;
 
-/// Puts a cell at the end: its size, negative because it is used, and its content, to a multiple of eight bytes.
-fn allocate(bin: &mut Vec<u8>, content: &[u8]) -> u32 {
-    let offset = bin.len();
-    let whole = (content.len() + 4).next_multiple_of(8);
-    bin.extend(size(whole).wrapping_neg().to_le_bytes());
-    bin.extend(content);
-    bin.resize(offset + whole, 0);
-    size(offset)
-}
+/// When a key was written that says nothing else: 2024-01-01T00:00:00Z.
+const WRITTEN: u64 = 133_485_408_000_000_000;
 
-/// The first page of the file, whose checksum is the exclusive or of all before it.
-fn head(root: u32, length: u32) -> Vec<u8> {
-    let mut head = vec![0; PAGE];
-    head[..4].copy_from_slice(b"regf");
-    // Both counts are the same: it was written to its end. Version 1.5, a main file, mapped directly.
-    for (at, number) in [(4, 1), (8, 1), (20, 1), (24, 5), (32, 1), (36, root), (40, length), (44, 1)] {
-        head[at..at + 4].copy_from_slice(&u32::to_le_bytes(number));
+/// Where Windows keeps the folders of its users.
+const PROFILES: &str = "Microsoft\\Windows NT\\CurrentVersion\\ProfileList";
+
+/// Writes the hives of an export below a folder, where Windows has them. All four of the machine are written, empty if
+/// nothing is said of them; the settings of a user lie where `ProfileImagePath` says, which is added if it is missing.
+pub fn lay(folder: &Path, export: &str) -> io::Result<()> {
+    for (path, bytes) in files(export) {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().expect("a file lies in a folder"))?;
+        fs::write(path, bytes)?;
     }
-    let words =
-        head[..508].chunks_exact(4).map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]));
-    let sum = match words.fold(0, |sum, word| sum ^ word) {
-        0 => 1,
-        u32::MAX => u32::MAX - 1,
-        sum => sum,
-    };
-    head[508..512].copy_from_slice(&sum.to_le_bytes());
-    head
+    Ok(())
 }
 
-/// The hash of a name in a list `lh`.
-fn hash(name: &str) -> u32 {
-    name.to_uppercase()
-        .encode_utf16()
-        .fold(0, |hash: u32, unit| hash.wrapping_mul(37).wrapping_add(unit.into()))
+/// The same files by their paths on the disk. Panics on a text that is not understood: it is there for tests.
+pub fn files(export: &str) -> BTreeMap<String, Vec<u8>> {
+    let mut roots = roots(export);
+    let users = roots.keys().filter(|name| name.starts_with("S-1-")).cloned().collect::<Vec<_>>();
+    let mut files = BTreeMap::new();
+    roots.get_mut("SOFTWARE").expect("it is always made").key(PROFILES);
+    for sid in users {
+        let user = roots.remove(&sid).expect("its name was taken from there");
+        let software = roots.get_mut("SOFTWARE").expect("it is always made");
+        let place = profile(software, &sid);
+        files.insert(format!("{place}/NTUSER.DAT"), user.file());
+    }
+    let system = roots.get_mut("SYSTEM").expect("it is always made");
+    if !system.has("Select") {
+        system.key("Select").number("Current", 1);
+    }
+    for (name, root) in roots {
+        files.insert(format!("Windows/System32/config/{name}"), root.file());
+    }
+    files
 }
 
+/// Where a user's settings lie below the top of the disk.
+fn profile(software: &mut Key, sid: &str) -> String {
+    let key = software.key(&format!("{PROFILES}\\{sid}"));
+    let said = key.values.iter().find(|(name, ..)| name == "ProfileImagePath");
+    if let Some((_, _, data)) = said {
+        let units = data.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        let text = String::from_utf16_lossy(&units.collect::<Vec<_>>());
+        let text = text.trim_end_matches('\0');
+        let below = text.split_once('\\').expect("a drive and a path").1;
+        return below.replace('\\', "/");
+    }
+    let name = format!("user-{}", sid.rsplit('-').next().expect("a number ends it"));
+    key.text("ProfileImagePath", &format!("C:\\Users\\{name}"));
+    format!("Users/{name}")
+}
+
+/// The keys by hive: `SOFTWARE`, or a user's SID.
+fn roots(export: &str) -> BTreeMap<String, Key> {
+    let root = |name: &str| Key { name: name.to_owned(), written_at: WRITTEN, ..Key::default() };
+    let mut roots: BTreeMap<String, Key> =
+        ["SAM", "SECURITY", "SOFTWARE", "SYSTEM"].map(|name| (name.to_owned(), root(name))).into();
+    let text = export.replace("\r\n", "\n").replace("\\\n", "");
+    let mut at: Option<(String, String)> = None;
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if let Some(path) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            at = split(path);
+            if let Some((hive, path)) = &at {
+                roots.entry(hive.clone()).or_insert_with(|| root("ROOT")).key(path);
+            }
+            continue;
+        }
+        let Some((hive, path)) = &at else { continue };
+        let key = roots.get_mut(hive).expect("made above").key(path);
+        if let Some(time) = line.strip_prefix("; written ") {
+            let time: Timestamp = time.parse().expect("a time in UTC");
+            let count = time.as_nanosecond() / 100 + 116_444_736_000_000_000;
+            key.written_at = count.try_into().expect("a time after 1601");
+        } else if let Some((name, data)) = line.split_once('=').filter(|_| !line.starts_with(';')) {
+            // A name may hold `=` only inside its quotes.
+            let (name, data) = match line.strip_prefix('"') {
+                Some(rest) => rest.split_once("\"=").expect("a name in quotes"),
+                None => (name.trim_matches('@'), data),
+            };
+            let (kind, data) = parse_data(data);
+            key.values.push((unescape(name), kind, data));
+        }
+    }
+    roots
+}
+
+/// The hive and the path in it; `None`: of no hive that Daicho reads. A disk has no current set of controls, but the
+/// first, second and so on, and a number that says which is current.
+fn split(path: &str) -> Option<(String, String)> {
+    let parts = path.split('\\').collect::<Vec<_>>();
+    let upper = parts.iter().map(|part| part.to_uppercase()).collect::<Vec<_>>();
+    let below = |count: usize| parts[count..].join("\\");
+    match upper.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["HKEY_LOCAL_MACHINE", "SYSTEM", "CURRENTCONTROLSET", ..] => {
+            Some(("SYSTEM".to_owned(), format!("ControlSet001\\{}", below(3))))
+        }
+        ["HKEY_LOCAL_MACHINE", hive @ ("SAM" | "SECURITY" | "SOFTWARE" | "SYSTEM"), ..] => {
+            Some(((*hive).to_owned(), below(2)))
+        }
+        ["HKEY_USERS", sid, ..] if sid.starts_with("S-1-") => Some(((*sid).to_owned(), below(2))),
+        _ => None,
+    }
+}
+
+fn unescape(text: &str) -> String {
+    text.replace("\\\"", "\"").replace("\\\\", "\\")
+}
+
+/// UTF-16 with a NUL at its end.
 fn wide(text: &str) -> Vec<u8> {
     text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
 }
 
-fn latin(name: &str) -> Vec<u8> {
-    name.chars().map(|letter| u8::try_from(letter).expect("a name in Latin-1")).collect()
-}
-
-fn size(length: usize) -> u32 {
-    u32::try_from(length).expect("a small hive")
-}
-
-fn short(length: usize) -> u16 {
-    u16::try_from(length).expect("a short name or list")
+fn parse_data(data: &str) -> (u32, Vec<u8>) {
+    if let Some(text) = data.strip_prefix('"') {
+        return (REG_SZ, wide(&unescape(text.strip_suffix('"').expect("a closing quote"))));
+    }
+    let (kind, digits) = data.split_once(':').expect("a kind of data");
+    if kind == "dword" {
+        let number = u32::from_str_radix(digits.trim(), 16).expect("eight hexadecimal digits");
+        return (REG_DWORD, number.to_le_bytes().to_vec());
+    }
+    let bytes = digits
+        .split(',')
+        .map(str::trim)
+        .filter(|digits| !digits.is_empty())
+        .map(|digits| u8::from_str_radix(digits, 16).expect("two hexadecimal digits"))
+        .collect();
+    let kind = kind.strip_prefix("hex").expect("hex or dword");
+    let number = kind.strip_prefix('(').and_then(|kind| kind.strip_suffix(')'));
+    (number.map_or(REG_BINARY, |number| u32::from_str_radix(number, 16).expect("a type's number")), bytes)
 }

@@ -1,13 +1,21 @@
 //! The files of a Windows disk: this machine's, or those below another folder. Names are found whatever their case.
 
-use std::fs;
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// The largest file that is read whole: a hive of programs is some 100 MB; more is an attack or a mistake.
+#[cfg(target_os = "linux")]
+#[path = "disk/linux.rs"]
+mod system;
+#[cfg(not(target_os = "linux"))]
+#[path = "disk/other.rs"]
+mod system;
+
+/// The largest file that is read whole: a log of a machine's setup is some 100 MB; more is an attack or a mistake.
 pub(crate) const FILE_BYTES_MAX: u64 = 512 << 20;
 
 /// Where a disk's files lie. Paths in it have `/` and start at the disk's top: `Windows/INF/setupapi.dev.log`.
+#[derive(Clone)]
 pub(crate) struct Disk {
     top: PathBuf,
 }
@@ -18,69 +26,58 @@ impl Disk {
         Disk { top: top.to_owned() }
     }
 
-    /// Where a file or folder lies; `None`: it is not there. No name leads out of the disk.
+    /// Where a file or folder lies; `None`: it is not there. No name leads out of the disk, and no link of a disk that
+    /// is read from Linux is followed: on another machine it names a place of that one.
     pub(crate) fn find(&self, path: &str) -> io::Result<Option<PathBuf>> {
-        let mut at = self.top.clone();
-        for name in path.split('/').filter(|name| !name.is_empty()) {
-            if matches!(name, "." | "..") || name.contains('\\') {
-                return Ok(None);
-            }
-            let Some(entry) = step(&at, name)? else { return Ok(None) };
-            // A link is followed by nobody: on another machine's disk it names a place of this one.
-            if !cfg!(windows) && fs::symlink_metadata(&entry)?.file_type().is_symlink() {
-                return Ok(None);
-            }
-            at = entry;
-        }
-        Ok(Some(at))
+        let Some(names) = names(path) else { return Ok(None) };
+        Ok(system::find(&self.top, &names)?.map(|(place, _)| place))
+    }
+
+    /// Opens a file; `None`: it is not there. What is no file (a pipe, a device, a folder) is an error and not opened.
+    pub(crate) fn open(&self, path: &str) -> io::Result<Option<File>> {
+        let Some(names) = names(path) else { return Ok(None) };
+        let Some((_, entry)) = system::find(&self.top, &names)? else { return Ok(None) };
+        system::open(entry).map(Some)
     }
 
     /// A whole file of at most [`FILE_BYTES_MAX`]; `None`: it is not there.
     pub(crate) fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
-        let Some(found) = self.find(path)? else { return Ok(None) };
+        self.read_most(path, FILE_BYTES_MAX)
+    }
+
+    /// A whole file of at most so many bytes; `None`: it is not there.
+    pub(crate) fn read_most(&self, path: &str, most: u64) -> io::Result<Option<Vec<u8>>> {
+        let Some(file) = self.open(path)? else { return Ok(None) };
         let mut bytes = Vec::new();
-        fs::File::open(found)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 512 MiB"));
+        file.take(most + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > most {
+            let sentence = format!("larger than {} MiB", most >> 20);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, sentence));
         }
         Ok(Some(bytes))
     }
 
     /// The names in a folder, sorted; `None`: it is not there.
     pub(crate) fn list(&self, path: &str) -> io::Result<Option<Vec<String>>> {
-        let Some(found) = self.find(path)? else { return Ok(None) };
-        let mut names = Vec::new();
-        for entry in fs::read_dir(found)? {
-            names.push(entry?.file_name().to_string_lossy().into_owned());
-        }
+        let Some(names) = names(path) else { return Ok(None) };
+        let Some((_, entry)) = system::find(&self.top, &names)? else { return Ok(None) };
+        let mut names = system::list(&entry)?;
         names.sort();
         Ok(Some(names))
     }
 }
 
-/// The entry of this name in a folder, its case apart.
-fn step(folder: &Path, name: &str) -> io::Result<Option<PathBuf>> {
-    let exact = folder.join(name);
-    match fs::symlink_metadata(&exact) {
-        Ok(_) => return Ok(Some(exact)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    if cfg!(windows) {
-        return Ok(None);
-    }
-    let lower = name.to_lowercase();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().to_lowercase() == lower {
-            return Ok(Some(entry.path()));
-        }
-    }
-    Ok(None)
+/// The names of a path; `None`: one of them would lead elsewhere.
+fn names(path: &str) -> Option<Vec<&str>> {
+    let names = path.split('/').filter(|name| !name.is_empty()).collect::<Vec<_>>();
+    let leads_elsewhere = |name: &&str| matches!(*name, "." | "..") || name.contains(['\\', '\0', ':']);
+    (!names.iter().any(leads_elsewhere)).then_some(names)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -92,11 +89,28 @@ mod tests {
         assert_eq!(disk.read("Windows/INF/setupapi.dev.log").unwrap().unwrap(), b"x");
         assert_eq!(disk.list("windows").unwrap().unwrap(), ["inf"]);
         assert!(disk.read("Windows/nothing").unwrap().is_none());
+        assert!(disk.read("Windows/inf/setupapi.dev.log/below").unwrap().is_none());
         assert!(disk.find("Windows/../..").unwrap().is_none());
-        #[cfg(unix)]
+        let large = disk.read_most("Windows/INF/setupapi.dev.log", 0).unwrap_err();
+        assert_eq!(large.kind(), io::ErrorKind::FileTooLarge);
+        assert!(disk.open("Windows/inf").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn neither_a_link_nor_a_pipe_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc", folder.path().join("Users")).unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", folder.path().join("SAM")).unwrap();
+        let disk = Disk::at(folder.path());
+        assert!(disk.find("Users/hostname").unwrap().is_none());
+        assert!(disk.read("sam").unwrap().is_none());
+        assert!(disk.list("Users").unwrap().is_none());
+        #[cfg(target_os = "linux")]
         {
-            std::os::unix::fs::symlink("/etc", folder.path().join("Users")).unwrap();
-            assert!(disk.find("Users/hostname").unwrap().is_none());
+            use rustix::fs::{CWD, Mode, mkfifoat};
+            mkfifoat(CWD, folder.path().join("SYSTEM"), Mode::RUSR).unwrap();
+            assert!(disk.read("System").unwrap_err().to_string().contains("no file"));
         }
     }
 }

@@ -1,16 +1,23 @@
 //! The registry, live or from the files of a disk: all that Daicho asks of it. It is only read.
 
 use std::io;
+use std::path::Path;
 
 use jiff::Timestamp;
+
+use super::disk::Disk;
 
 pub(crate) mod hives;
 #[cfg(test)]
 pub(crate) mod text;
+#[cfg(test)]
+#[path = "../../../../tests/src/hive.rs"]
+#[expect(unreachable_pub, dead_code, reason = "the tests of the whole project use this file too")]
+pub(crate) mod written;
 
 /// A root of the registry. Paths below it have no leading or trailing backslash; case does not matter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Hive {
+pub enum Hive {
     /// `HKEY_LOCAL_MACHINE\SOFTWARE`, always the view of 64-bit programs: what 32-bit ones see lies in `WOW6432Node`.
     Software,
     /// `HKEY_LOCAL_MACHINE\SYSTEM`; `CurrentControlSet` is a key of it, offline as well.
@@ -25,7 +32,7 @@ pub(crate) enum Hive {
 
 /// The data of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Value {
+pub enum Value {
     /// `REG_SZ` and `REG_EXPAND_SZ`, up to the first NUL; variables such as `%SystemRoot%` are not replaced.
     Text(String),
     /// `REG_MULTI_SZ`. An empty text is kept where others follow: `PendingFileRenameOperations` has such.
@@ -44,7 +51,7 @@ pub(crate) fn texts(data: &str) -> Vec<String> {
 
 /// A registry that can be read. A key or value that is not there is `None` or empty; an error means that it may be
 /// there and could not be read.
-pub(crate) trait Registry: Send + Sync {
+pub trait Registry: Send + Sync {
     /// The names of the keys below this one; `None`: there is no such key.
     fn keys(&self, hive: &Hive, path: &str) -> io::Result<Option<Vec<String>>>;
 
@@ -80,11 +87,26 @@ pub(crate) trait Registry: Send + Sync {
     fn troubles(&self) -> Vec<(Hive, String)> {
         Vec::new()
     }
+
+    /// From now on [`Registry::found`] tells of what is asked next.
+    fn begin(&self) {}
+
+    /// What was not read in full since [`Registry::begin`], in sentences: the troubles of the hives that were asked, and
+    /// keys and values in them that are damaged and were left out. `platform::windows` adds them to each look's problems,
+    /// so that what is absent for such a reason is nowhere taken for absent.
+    fn found(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The registry of the disk below this folder.
+pub fn of_disk(top: &Path) -> io::Result<Box<dyn Registry>> {
+    Ok(Box::new(hives::Hives::read(&Disk::at(top))?))
 }
 
 impl dyn Registry + '_ {
     /// A value that is text and not empty.
-    pub(crate) fn text(&self, hive: &Hive, path: &str, name: &str) -> io::Result<Option<String>> {
+    pub fn text(&self, hive: &Hive, path: &str, name: &str) -> io::Result<Option<String>> {
         Ok(match self.value(hive, path, name)? {
             Some(Value::Text(text)) if !text.trim().is_empty() => Some(text.trim().to_owned()),
             _ => None,
@@ -92,7 +114,7 @@ impl dyn Registry + '_ {
     }
 
     /// A value that is a number.
-    pub(crate) fn number(&self, hive: &Hive, path: &str, name: &str) -> io::Result<Option<u64>> {
+    pub fn number(&self, hive: &Hive, path: &str, name: &str) -> io::Result<Option<u64>> {
         Ok(match self.value(hive, path, name)? {
             Some(Value::Number(number)) => Some(number),
             _ => None,
@@ -100,7 +122,7 @@ impl dyn Registry + '_ {
     }
 
     /// Whether there is such a key.
-    pub(crate) fn has(&self, hive: &Hive, path: &str) -> io::Result<bool> {
+    pub fn has(&self, hive: &Hive, path: &str) -> io::Result<bool> {
         Ok(self.keys(hive, path)?.is_some())
     }
 }
