@@ -37,7 +37,7 @@ impl Disk {
     pub(crate) fn open(&self, path: &str) -> io::Result<Option<File>> {
         let Some(names) = names(path) else { return Ok(None) };
         let Some((_, entry)) = system::find(&self.top, &names)? else { return Ok(None) };
-        system::open(entry).map(Some)
+        system::open(&entry).map(Some)
     }
 
     /// A whole file of at most [`FILE_BYTES_MAX`]; `None`: it is not there.

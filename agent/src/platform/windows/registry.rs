@@ -11,7 +11,7 @@ pub(crate) mod hives;
 #[cfg(test)]
 pub(crate) mod text;
 #[cfg(test)]
-#[path = "../../../../tests/src/hive.rs"]
+#[path = "../../../../tests/src/windows_disk/hive.rs"]
 #[expect(unreachable_pub, dead_code, reason = "the tests of the whole project use this file too")]
 pub(crate) mod written;
 

@@ -56,8 +56,8 @@ fn kind(entry: &Entry) -> io::Result<FileType> {
 }
 
 /// Opens a file. It is known to be one before it is opened: to open a device may already change something.
-pub(super) fn open(entry: Entry) -> io::Result<File> {
-    if kind(&entry)? != FileType::RegularFile {
+pub(super) fn open(entry: &Entry) -> io::Result<File> {
+    if kind(entry)? != FileType::RegularFile {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
     }
     use std::os::fd::AsRawFd as _;

@@ -21,8 +21,8 @@ pub(super) fn find(top: &Path, names: &[&str]) -> io::Result<Option<(PathBuf, En
 }
 
 /// Opens a file.
-pub(super) fn open(entry: Entry) -> io::Result<File> {
-    if !fs::metadata(&entry)?.is_file() {
+pub(super) fn open(entry: &Entry) -> io::Result<File> {
+    if !fs::metadata(entry)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
     }
     File::open(entry)

@@ -193,7 +193,7 @@ impl Tree {
                     }
                 },
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    children.faults.push(error.to_string())
+                    children.faults.push(error.to_string());
                 }
                 Err(error) => return Err(error),
             }
