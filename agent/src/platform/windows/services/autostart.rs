@@ -133,7 +133,8 @@ fn folder(machine: &Machine, hive: &Hive, person: Option<&Person>) -> io::Result
         Some(_) => return Ok(Vec::new()),
     };
     let head = if person.is_some() { "Software\\" } else { "" };
-    let off = switched_off(machine, hive, head, "StartupFolder")?;
+    // Settings that cannot be read are told with the Run keys; the folder's files count as on.
+    let off = switched_off(machine, hive, head, "StartupFolder").unwrap_or_default();
     let names = machine.disk.list(&path)?.unwrap_or_default().into_iter();
     let each = names.filter(|name| !name.eq_ignore_ascii_case("desktop.ini")).map(|name| Service {
         source: Some(format!("{path}/{name}")),
