@@ -69,6 +69,9 @@ enum Command {
         /// The root certificate's SHA-256, if you have it from somewhere else than the token: both have to agree.
         #[arg(long, value_name = "SHA256")]
         ca_fingerprint: Option<String>,
+        /// Where this machine has joined already, ask for nothing and succeed: for scripts and installers.
+        #[arg(long)]
+        unless_joined: bool,
         #[command(flatten)]
         place: Place,
     },
@@ -194,9 +197,11 @@ fn obey(command: Command, language: Language) -> Result<(), Text> {
                 Format::Table => collect::table(&document, language),
             })
         }
-        Command::Enrol { collector, token, ca_fingerprint, place } => {
+        Command::Enrol { collector, token, ca_fingerprint, unless_joined, place } => {
             let data = place.config()?.data_folder;
-            enrolment::refuse_second_joining(&data)?;
+            if let Err(text) = enrolment::refuse_second_joining(&data) {
+                return if unless_joined { Ok(()) } else { Err(text) };
+            }
             let token = token.read()?;
             let invitation = Invitation::read(&collector, &token, ca_fingerprint.as_deref())?;
             let host = platform::here().host();

@@ -2,6 +2,7 @@
 
 mod enrol;
 mod hospital;
+mod installer;
 mod kill;
 mod probes;
 mod program;
