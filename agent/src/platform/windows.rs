@@ -64,7 +64,10 @@ impl Windows {
         if disk.find("Windows/System32/config")?.is_none() {
             return Ok(None);
         }
-        let registry = Box::new(registry::hives::Hives::read(&disk)?);
+        let registry: Box<dyn Registry> = match registry::saved::Saved::read(&disk)? {
+            Some(saved) => Box::new(saved),
+            None => Box::new(registry::hives::Hives::read(&disk)?),
+        };
         Ok(Some(Windows {
             machine: Machine { registry, disk, live: false },
             turn: Mutex::default(),

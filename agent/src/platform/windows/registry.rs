@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::disk::Disk;
 
 pub(crate) mod hives;
+pub(crate) mod saved;
 #[cfg(test)]
 pub(crate) mod text;
 #[cfg(test)]
