@@ -44,8 +44,12 @@ fn package(name: &str, version: String, architecture: Option<String>) -> Package
 
 /// What is updated apart from Windows.
 fn beside(reading: &mut Reading<'_>) -> Vec<Package> {
-    let framework = "Microsoft\\NET Framework Setup\\NDP\\v4\\Full";
-    let framework = reading.text(&Hive::Software, framework, "Version").filter(|text| is_version(text));
+    // `Client` is a smaller .NET 4.0, and beside `Full` the same.
+    let mut framework = |profile: &str| {
+        let path = format!("Microsoft\\NET Framework Setup\\NDP\\v4\\{profile}");
+        reading.text(&Hive::Software, &path, "Version").filter(|text| is_version(text))
+    };
+    let framework = framework("Full").or_else(|| framework("Client"));
     // The platform lies in a folder that is named for its version: `...\Platform\4.18.23110.3-0\`.
     let platform = reading.text(&Hive::Software, "Microsoft\\Windows Defender", "InstallLocation");
     let platform = platform.as_deref().and_then(|path| {

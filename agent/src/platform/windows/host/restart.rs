@@ -99,8 +99,9 @@ fn files(reading: &mut Reading<'_>) -> Vec<RestartReason> {
 /// The files that are replaced, of pairs of a source and a target, where `!` before a target says that it is there
 /// already and no target says that the source is deleted (MoveFileEx, `MOVEFILE_DELAY_UNTIL_REBOOT`).
 ///
-/// Deletions wait for no update: browsers and installers leave such of their own temporary files all the time. Neither
-/// does a file below a temporary folder. A reader of the registry may have left the empty targets out.
+/// Only code counts, for the old runs until then. A deletion waits for no update: browsers and installers leave such of
+/// their own temporary files all the time. Neither does a file of data that is swapped, or one below a temporary folder.
+/// A reader of the registry may have left the empty targets out.
 fn replacements(entries: &[String]) -> Vec<String> {
     let paired = entries.iter().any(String::is_empty);
     let targets = entries.iter().enumerate().filter_map(|(at, entry)| match entry.strip_prefix('!') {
@@ -108,13 +109,19 @@ fn replacements(entries: &[String]) -> Vec<String> {
         None => (paired && at % 2 == 1 && !entry.is_empty()).then_some(entry.as_str()),
     });
     let plain = targets.map(|target| target.strip_prefix("\\??\\").unwrap_or(target));
-    plain.filter(|path| !is_temporary(path)).map(str::to_owned).collect()
+    plain.filter(|path| is_code(path) && !is_temporary(path)).map(str::to_owned).collect()
+}
+
+/// How files end that Windows loads as programs.
+const CODE: &[&str] = &["ax", "cpl", "dll", "drv", "efi", "exe", "ocx", "scr", "sys", "tsp"];
+
+fn is_code(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, ending)| CODE.iter().any(|code| ending.eq_ignore_ascii_case(code)))
 }
 
 fn is_temporary(path: &str) -> bool {
     let path = path.to_lowercase();
     ["\\temp\\", "\\tmp\\", "\\config.msi\\"].iter().any(|folder| path.contains(folder))
-        || path.ends_with(".tmp")
 }
 
 /// A new name of the computer, or a domain that it is joining or leaving.
@@ -153,6 +160,7 @@ mod tests {
         // Two deletions, as a reader tells them that leaves empty texts out.
         check(&["\\??\\C:\\a.dll", "\\??\\C:\\b.dll"], &[]);
         check(&[new, "!\\??\\C:\\Windows\\Temp\\b.dll", new, ""], &[]);
+        check(&[new, "!\\??\\C:\\Windows\\AppCompat\\Programs\\Amcache.hve"], &[]);
         check(&[], &[]);
     }
 }

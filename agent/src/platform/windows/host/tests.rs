@@ -89,8 +89,8 @@ fn each_sign_of_a_restart_is_told() {
     let join = "[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Netlogon]\n\"JoinDomain\"=\"x\"";
     check(join, false, RestartKind::Identity, "Netlogon");
     let files = "[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Session Manager]\n\"PendingFileRenameOperations2\"=hex(7):\
-        61,00,00,00,21,00,43,00,3a,00,5c,00,62,00,00,00,00,00";
-    check(files, true, RestartKind::File, "C:\\b");
+        61,00,00,00,21,00,43,00,3a,00,5c,00,62,00,2e,00,44,00,4c,00,4c,00,00,00,00,00";
+    check(files, true, RestartKind::File, "C:\\b.DLL");
 }
 
 #[test]
