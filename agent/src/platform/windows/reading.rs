@@ -11,12 +11,18 @@ pub(super) struct Reading<'a> {
     registry: &'a dyn Registry,
     /// One sentence for each source that could not be read.
     pub(super) problems: Vec<String>,
+    /// How many answers were errors.
+    pub(super) failures: usize,
     asked: Vec<Hive>,
+    /// What is wrong with whole hives: told once, and not again for each key of theirs.
+    troubles: Vec<(Hive, String)>,
 }
 
 impl<'a> Reading<'a> {
     pub(super) fn of(machine: &'a Machine) -> Self {
-        Reading { registry: machine.registry.as_ref(), problems: Vec::new(), asked: Vec::new() }
+        let registry = machine.registry.as_ref();
+        let (problems, asked) = (Vec::new(), Vec::new());
+        Reading { registry, problems, failures: 0, asked, troubles: registry.troubles() }
     }
 
     /// A value that is text and not empty.
@@ -69,7 +75,7 @@ impl<'a> Reading<'a> {
     }
 
     fn tell_troubles(&mut self) {
-        let troubles = self.registry.troubles();
+        let troubles = std::mem::take(&mut self.troubles);
         self.problems.extend(
             troubles.into_iter().filter(|(hive, _)| self.asked.contains(hive)).map(|(_, sentence)| sentence),
         );
@@ -82,8 +88,11 @@ impl<'a> Reading<'a> {
         match answer {
             Ok(found) => found,
             Err(error) => {
-                let problem = format!("{}\\{path} could not be read: {error}", name(hive));
-                if !self.problems.contains(&problem) {
+                self.failures += 1;
+                let reason = error.to_string();
+                let problem = format!("{}\\{path} could not be read: {reason}", name(hive));
+                let of_hive = self.troubles.iter().any(|(own, trouble)| own == hive && *trouble == reason);
+                if !of_hive && !self.problems.contains(&problem) {
                     self.problems.push(problem);
                 }
                 None

@@ -27,6 +27,9 @@ pub(super) fn look(machine: &Machine, now: Timestamp) -> Look<Updates> {
     let mut reading = Reading::of(machine);
     let start = reading.number(&Hive::System, "CurrentControlSet\\Services\\wuauserv", "Start");
     let answer = match start {
+        None if reading.failures > 0 => {
+            Err("whether the service Windows Update (wuauserv) may run could not be read".to_owned())
+        }
         None => Err("this Windows has no service Windows Update (wuauserv)".to_owned()),
         Some(DISABLED) => Err("the service Windows Update (wuauserv) is disabled".to_owned()),
         Some(_) if machine.live => ask(&stamp(&mut reading), now),

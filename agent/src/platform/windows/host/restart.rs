@@ -28,11 +28,11 @@ pub(super) struct Restart {
 
 /// Looks at all signs. Some of them are never written to disk, so a disk alone does not prove that none was there.
 pub(super) fn look(reading: &mut Reading<'_>, live: bool) -> Restart {
-    let read_before = reading.problems.len();
+    let failures_before = reading.failures;
     let mut reasons = updates(reading);
     reasons.extend(files(reading));
     let waits = !reasons.is_empty();
-    let whole = reading.problems.len() == read_before;
+    let whole = reading.failures == failures_before;
     // A new name is no update: it is told, and breaches nothing.
     reasons.extend(names(reading));
     let pending = if waits { Some(true) } else { (live && whole).then_some(false) };
