@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::super::Value;
+use super::super::{Value, texts};
 use super::base::{number, short};
 use super::tree::{Node, Tree, bound, damaged};
 
@@ -118,7 +118,7 @@ fn understand(kind: u32, data: Vec<u8>) -> Value {
             Err(_) => Value::Bytes(data),
         },
         // REG_MULTI_SZ.
-        7 => Value::Texts(wide(&data).split('\0').filter(|text| !text.is_empty()).map(Into::into).collect()),
+        7 => Value::Texts(texts(&wide(&data))),
         // REG_QWORD.
         11 => match <[u8; 8]>::try_from(data.as_slice()) {
             Ok(eight) => Value::Number(u64::from_le_bytes(eight)),
