@@ -6,3 +6,4 @@ mod installer;
 mod kill;
 mod probes;
 mod program;
+mod service;

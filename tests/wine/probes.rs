@@ -1,4 +1,5 @@
-//! What the agent says of a PC, beside what Windows' own tools say of it: `hostname`, `reg query`, `sc query`.
+//! What the agent says of a PC, beside what Windows' own tools say of it: `hostname`, `reg query`, `sc query`,
+//! `whoami`.
 //!
 //! Wine 8 has no `net user` and no list of services in `sc`: there the registry's keys are the list. What Wine cannot
 //! answer has to be told as such, and no function that Wine lacks may end in a panic.
@@ -49,6 +50,7 @@ fn each_probe_says_what_the_tools_say_or_that_it_cannot_tell() {
     host_is_what_the_registry_and_hostname_say(&pc, &document);
     services_are_what_the_registry_and_sc_say(&pc, &document);
     programs_are_what_the_registry_says(&pc, &document);
+    accounts_hold_whoever_asks(&pc, &document);
 }
 
 fn every_fact_is_told_or_said_to_be_untold(document: &Value) {
@@ -95,7 +97,7 @@ fn services_are_what_the_registry_and_sc_say(pc: &Wine, document: &Value) {
     for name in pc.registry(SERVICES).keys {
         let key = pc.registry(&format!(r"{SERVICES}\{name}"));
         if key.number("Type").is_none_or(|kind| kind & PROGRAMS == 0) {
-            assert!(!told.contains_key(name.as_str()), "{name} is no service of programs");
+            assert!(!told.contains_key(name.as_str()), "{name} is no service of programs: {key:?}");
             continue;
         }
         let row = told.get(name.as_str()).unwrap_or_else(|| panic!("{name} is not told"));
@@ -113,6 +115,14 @@ fn services_are_what_the_registry_and_sc_say(pc: &Wine, document: &Value) {
     println!("services: {seen} compared with reg query and sc query");
     assert!(seen > 10, "Wine has more services than {seen}");
     assert_eq!(told["RemoteHelper"]["running"], true);
+}
+
+/// Wine has one account, the tester's, and no `net user` that lists it.
+fn accounts_hold_whoever_asks(pc: &Wine, document: &Value) {
+    let said = pc.said("whoami", &[]);
+    let name = said.trim().rsplit('\\').next().unwrap_or_default();
+    let accounts = document["accounts"].as_array().expect("a list");
+    assert!(accounts.iter().any(|it| it["name"] == name), "{said}: {accounts:#?}");
 }
 
 fn programs_are_what_the_registry_says(pc: &Wine, document: &Value) {

@@ -38,7 +38,14 @@ impl Key {
 impl Wine {
     /// Asks `reg query` for a key; one that is not there is empty.
     pub fn registry(&self, path: &str) -> Key {
-        parse(path, &self.said("reg", &["query", path]))
+        let mut command = self.command("reg");
+        let output = self.run(command.args(["query", path]));
+        let said = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+        let key = parse(path, &said);
+        // It ends with 1 where there is no such key.
+        let is_told = !output.status.success() || key != Key::default();
+        assert!(is_told, "reg query {path} says nothing: {output:?}");
+        key
     }
 
     /// Changes a value as an administrator would: `reg add`.
