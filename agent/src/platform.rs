@@ -10,6 +10,7 @@ use jiff::Timestamp;
 #[cfg(target_os = "linux")]
 pub mod linux;
 mod makers;
+mod media;
 pub mod windows;
 
 /// One operating system, live or as files below another root. It only reads.

@@ -2,10 +2,12 @@
 //!
 //! What only a running Windows can answer lies in `live/`; everything else is compiled and tested on every system.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use daicho_proto::facts::{Account, Antivirus, Host, Look, Medium, Package, Service, Software, Updates};
+use daicho_proto::facts::{
+    Account, Antivirus, Host, Look, Medium, Package, Service, Software, Subject, Updates,
+};
 use jiff::Timestamp;
 
 use super::Platform;
@@ -131,7 +133,20 @@ impl Platform for Windows {
     }
 
     fn media(&self) -> Look<Vec<Medium>> {
-        self.look(media::look)
+        self.look(|machine| media::look(machine, self.now()))
+    }
+
+    fn watched_paths(&self) -> Vec<(PathBuf, Subject)> {
+        let watched = media::WATCHED.iter().map(|path| (*path, Subject::Media));
+        watched.map(|(path, subject)| (self.machine.disk.place(path), subject)).collect()
+    }
+
+    #[cfg(windows)]
+    fn follow_media(
+        &self,
+        tell: &mut dyn FnMut(Timestamp, daicho_proto::facts::MediumEvent) -> bool,
+    ) -> std::io::Result<()> {
+        media::follow(&self.machine, tell)
     }
 }
 

@@ -1,25 +1,24 @@
 //! Media of a Linux machine: `read` touches the machine, `parse` is pure. Nothing here opens a device.
 
-use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use daicho_proto::facts::{Look, Medium, MediumEvent, MediumKind};
+use daicho_proto::facts::{Look, Medium, MediumEvent};
 use jiff::Timestamp;
 use sysinfo::System;
 
 use super::antivirus::scan_log;
 use super::root::Root;
+use crate::platform::media::{Connected, Slot, Snapshot, UsbDevice, kind, tracker};
 
 mod blocks;
 mod follower;
+mod glimpses;
 mod journal_record;
 mod kernel_log;
-mod kind;
 mod log_lines;
 mod mounts;
 mod records;
 mod sysfs;
-mod tracker;
 mod udev;
 mod uevent;
 mod uses;
@@ -34,53 +33,6 @@ pub(super) use uses::Uses;
 /// kernel's uevent is earlier, and no uevent of its own follows. The links tell where udev keeps no records; a service
 /// with devices of its own (`PrivateDevices=`) does not see them.
 pub(super) const WATCHED: &[&str] = &["/dev/disk/by-label", "/dev/disk/by-uuid", "/run/udev/data"];
-
-/// One thing that is plugged in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Connected {
-    /// Names this connection: where it hangs, and the number that the kernel gave it this time.
-    key: String,
-    /// Below /sys.
-    path: String,
-    /// Built in, says the firmware.
-    is_fixed: bool,
-    slot: Slot,
-    medium: Medium,
-}
-
-/// What lies in a drive or reader. A stick is a drive with one card that never changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Slot {
-    /// No disk of it is known, or not yet.
-    Unknown,
-    /// Its disks are there and hold nothing.
-    Empty,
-    /// These cards or discs: a reader may have several slots.
-    Filled(BTreeSet<String>),
-}
-
-/// All that is plugged in at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Snapshot {
-    connected: Vec<Connected>,
-    /// Every USB device, also those that are no media.
-    usb: Vec<UsbDevice>,
-}
-
-/// A USB device of whatever kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct UsbDevice {
-    /// Below /sys.
-    path: String,
-    /// Bus and ports: `1-2.4`.
-    name: String,
-    /// The number that the kernel gave it this time.
-    number: Option<u32>,
-    vendor_id: Option<String>,
-    product_id: Option<String>,
-    /// `None`: no medium.
-    kind: Option<MediumKind>,
-}
 
 /// Looks at what is plugged in, and at what the records remember. A root without a tree of devices (a disk's image) has
 /// the records only.

@@ -40,6 +40,11 @@ impl Disk {
         system::open(&entry).map(Some)
     }
 
+    /// Where a file or folder of this machine would lie, whether it is there or not.
+    pub(crate) fn place(&self, path: &str) -> PathBuf {
+        path.split('/').filter(|name| !name.is_empty()).fold(self.top.clone(), |at, name| at.join(name))
+    }
+
     /// A whole file of at most [`FILE_BYTES_MAX`]; `None`: it is not there.
     pub(crate) fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
         self.read_most(path, FILE_BYTES_MAX)

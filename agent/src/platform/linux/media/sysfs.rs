@@ -1,9 +1,9 @@
 //! What is plugged in, as the kernel's tree of devices (`/sys`) shows it. Reads attributes only: no device is opened.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, Read as _};
 
-use daicho_proto::facts::{Medium, MediumKind, MediumSeen, SerialDoubt};
+use daicho_proto::facts::{Medium, MediumKind, MediumSeen};
 use jiff::Timestamp;
 
 use super::super::root::Root;
@@ -43,25 +43,8 @@ pub(super) fn snapshot(root: &Root, boot_time: Option<Timestamp>) -> io::Result<
     let others = blocks.on_no_usb().into_iter();
     let others: Vec<Connected> = others.filter_map(|disk| blocks.medium_of_its_own(root, disk)).collect();
     snapshot.connected.extend(others);
-    doubt_shared_serials(&mut snapshot.connected);
+    snapshot.doubt_shared_serials();
     Ok(snapshot)
-}
-
-/// Two that are plugged in at once with the same vendor, product and serial number: neither is known by it.
-fn doubt_shared_serials(connected: &mut [Connected]) {
-    let name = |it: &Connected| {
-        let medium = &it.medium;
-        medium.serial.clone().map(|serial| (medium.vendor_id.clone(), medium.product_id.clone(), serial))
-    };
-    let mut counts = BTreeMap::new();
-    for it in connected.iter() {
-        *counts.entry(name(it)).or_insert(0) += 1;
-    }
-    for it in connected {
-        if name(it).is_some_and(|name| counts.get(&Some(name)).is_some_and(|count| *count > 1)) {
-            it.medium.serial_doubt = Some(SerialDoubt::Shared);
-        }
-    }
 }
 
 /// One USB device, and what is connected with it if it carries files. `None`: it left while we looked, and what was read

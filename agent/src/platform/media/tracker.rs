@@ -1,24 +1,21 @@
-//! Which media came, left, or were mounted: a pure state machine over the kernel's uevents and looks at what is there.
+//! Which media came, left, or were mounted: a pure state machine over what the system announces and looks at what is
+//! there.
 //!
-//! A connection is told once. A look after lost uevents, or after ones that repeat themselves, tells no more than what
+//! A connection is told once. A look after lost announcements, or after ones that repeat themselves, tells no more than what
 //! changed.
 
 use std::collections::BTreeMap;
 
-use daicho_proto::facts::{
-    Medium, MediumAction, MediumEvent, MediumKind, MediumScan, MediumSeen, SerialDoubt,
-};
+use daicho_proto::facts::{Medium, MediumAction, MediumEvent, MediumKind, MediumScan};
 
-use super::kind::{self, Interface, Traits};
-use super::uevent::Uevent;
 use super::{Connected, Slot, Snapshot};
 
 /// What is known of the connections.
 #[derive(Debug, Default)]
-pub(super) struct Tracker {
+pub(in crate::platform) struct Tracker {
     /// By the connection's key.
     connections: BTreeMap<String, Connection>,
-    /// Devices that uevents announced and no look has seen yet, by their path: one that is pulled at once is gone before
+    /// Devices that were announced and no look has seen yet, by their path: one that is pulled at once is gone before
     /// anybody can look.
     glimpsed: BTreeMap<String, Medium>,
 }
@@ -32,38 +29,26 @@ struct Connection {
 
 impl Tracker {
     /// Knows what is there already. Nothing of it arrives: the inventory tells it.
-    pub(super) fn starting_with(snapshot: Snapshot) -> Self {
+    pub(in crate::platform) fn starting_with(snapshot: Snapshot) -> Self {
         let mut tracker = Tracker::default();
         tracker.media_now(snapshot);
         tracker
     }
 
     /// Whether anything is connected whose mounts could change.
-    pub(super) fn is_watching(&self) -> bool {
+    pub(in crate::platform) fn is_watching(&self) -> bool {
         !self.connections.is_empty()
     }
 
     /// Writes beside each medium what is known of its scan, so that it is told when the medium leaves.
-    pub(super) fn tell_scans(&mut self, mut scan: impl FnMut(&str) -> Option<MediumScan>) {
+    pub(in crate::platform) fn tell_scans(&mut self, mut scan: impl FnMut(&str) -> Option<MediumScan>) {
         for (key, connection) in &mut self.connections {
             connection.now.medium.scan = scan(key);
         }
     }
 
-    /// Takes one uevent in. What it cannot tell, the look after it does.
-    pub(super) fn uevent(&mut self, event: &Uevent) -> Vec<MediumEvent> {
-        match event.action.as_str() {
-            "add" => {
-                self.glimpse(event);
-                Vec::new()
-            }
-            "remove" if event.is_usb_device() => self.remove(&event.path),
-            _ => Vec::new(),
-        }
-    }
-
     /// Takes in what is there now, and tells how it differs from before.
-    pub(super) fn media_now(&mut self, snapshot: Snapshot) -> Vec<MediumEvent> {
+    pub(in crate::platform) fn media_now(&mut self, snapshot: Snapshot) -> Vec<MediumEvent> {
         let mut events = Vec::new();
         let gone = |key: &String| snapshot.connected.iter().all(|connected| connected.key != *key);
         let keys: Vec<String> = self.connections.keys().filter(|key| gone(key)).cloned().collect();
@@ -84,32 +69,15 @@ impl Tracker {
         events
     }
 
-    fn glimpse(&mut self, event: &Uevent) {
-        let (Some(class), Some((vendor, product))) = (event.interface(), event.product()) else {
-            return;
-        };
-        let Some((device, _)) = event.path.rsplit_once('/') else {
-            return;
-        };
-        let interface = Interface { class, has_driver: true, ..Interface::default() };
-        let Some(kind) = kind::kind_of(&Traits { interfaces: vec![interface], ..Traits::default() }) else {
-            return;
-        };
-        if self.connections.values().any(|connection| connection.now.path == device) {
-            return;
+    /// Takes in that a device was announced that no look has seen yet: what is known of it.
+    pub(in crate::platform) fn glimpse(&mut self, path: &str, medium: Medium) {
+        if self.connections.values().all(|connection| connection.now.path != path) {
+            self.glimpsed.entry(path.to_owned()).or_insert(medium);
         }
-        let medium = Medium {
-            vendor_id: Some(format!("{vendor:04x}")),
-            product_id: Some(format!("{product:04x}")),
-            kind,
-            seen: MediumSeen::Present,
-            serial_doubt: Some(SerialDoubt::Unread),
-            ..Medium::default()
-        };
-        self.glimpsed.entry(device.to_owned()).or_insert(medium);
     }
 
-    fn remove(&mut self, path: &str) -> Vec<MediumEvent> {
+    /// Takes in that a device is gone.
+    pub(in crate::platform) fn remove(&mut self, path: &str) -> Vec<MediumEvent> {
         let mut events = Vec::new();
         let known = self.connections.iter().find(|(_, connection)| connection.now.path == path);
         if let Some(key) = known.map(|(key, _)| key.clone()) {

@@ -5,33 +5,33 @@ use daicho_proto::facts::MediumKind;
 
 /// One interface of a USB device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Interface {
-    pub(super) number: u8,
+pub(in crate::platform) struct Interface {
+    pub(in crate::platform) number: u8,
     /// Class, subclass, protocol.
-    pub(super) class: (u8, u8, u8),
+    pub(in crate::platform) class: (u8, u8, u8),
     /// iInterface, the device's own word for it.
-    pub(super) name: Option<String>,
-    pub(super) has_driver: bool,
+    pub(in crate::platform) name: Option<String>,
+    pub(in crate::platform) has_driver: bool,
     /// A network interface of the kernel lies below.
-    pub(super) has_network: bool,
+    pub(in crate::platform) has_network: bool,
     /// Its endpoints are those of PTP and MTP: bulk in, bulk out, interrupt in.
-    pub(super) transfers_like_ptp: bool,
+    pub(in crate::platform) transfers_like_ptp: bool,
 }
 
 /// A disk below a device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Disk {
-    pub(super) is_optical: bool,
+pub(in crate::platform) struct Disk {
+    pub(in crate::platform) is_optical: bool,
 }
 
 /// What is known of a USB device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Traits {
-    pub(super) device_class: u8,
-    pub(super) interfaces: Vec<Interface>,
-    pub(super) disks: Vec<Disk>,
+pub(in crate::platform) struct Traits {
+    pub(in crate::platform) device_class: u8,
+    pub(in crate::platform) interfaces: Vec<Interface>,
+    pub(in crate::platform) disks: Vec<Disk>,
     /// libmtp's or udev's rules know this model.
-    pub(super) known_player: bool,
+    pub(in crate::platform) known_player: bool,
 }
 
 const HUB: u8 = 0x09;
@@ -86,7 +86,7 @@ fn says(class: (u8, u8, u8)) -> Says {
 
 /// What the device is, if it could carry files in or out; of a composite device what weighs most: disks, files of a
 /// phone, a network. `None`: nothing of it does. `Other`: it does not say what it is.
-pub(super) fn kind_of(device: &Traits) -> Option<MediumKind> {
+pub(in crate::platform) fn kind_of(device: &Traits) -> Option<MediumKind> {
     if device.device_class == HUB {
         return None;
     }
@@ -129,7 +129,8 @@ fn of_interface(interface: &Interface) -> Says {
 
 /// The interfaces of one configuration, out of `descriptors` of sysfs: the device's and its configurations' as they were
 /// read (USB 2.0, 9.6). `configuration` 0: the first one.
-pub(super) fn parse_descriptors(bytes: &[u8], configuration: u8) -> Vec<Interface> {
+#[cfg(any(target_os = "linux", test))]
+pub(in crate::platform) fn parse_descriptors(bytes: &[u8], configuration: u8) -> Vec<Interface> {
     const CONFIGURATION: u8 = 2;
     const INTERFACE: u8 = 4;
     const ENDPOINT: u8 = 5;
