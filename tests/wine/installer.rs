@@ -223,9 +223,9 @@ fn a_pc_is_installed_repaired_upgraded_and_removed_and_its_identity_stays() {
     });
     let identity = fs::read(ward.pc().place(IDENTITY)).unwrap();
 
-    // Repaired without a token, whatever was lost.
+    // Repaired without a token, whatever was lost. `/fa` means these two; Wine's takes no path of a package with it.
     fs::remove_file(ward.pc().place(AGENT)).unwrap();
-    ward.succeeds("/fa", &first, &[]);
+    ward.succeeds("/i", &first, &["REINSTALL=ALL", "REINSTALLMODE=amus"]);
     assert!(ward.there(AGENT));
     ward.pc().wait_for_service(SERVICE, "RUNNING");
 
