@@ -17,3 +17,13 @@ pub(crate) mod service_setup;
 pub(crate) mod services;
 mod sockets;
 pub(crate) mod updates;
+
+/// What the crate answers with, with the number that Windows itself gave (winerror.h) where it is one of Windows'.
+pub(crate) fn win32(error: windows::core::Error) -> std::io::Error {
+    let code = error.code().0.cast_unsigned();
+    // HRESULT_FROM_WIN32.
+    if code >> 16 == 0x8007 {
+        return std::io::Error::from_raw_os_error((code & 0xffff).cast_signed());
+    }
+    std::io::Error::other(error)
+}
