@@ -46,7 +46,7 @@ impl Laid {
     pub fn look(&self, bytes: &[u8]) -> io::Result<()> {
         self.fuzzed.set_len(0)?;
         self.fuzzed.write_all_at(bytes, 0)?;
-        (self.target.look)(&self.machine);
+        (self.target.look)(&self.machine, self.folder.path());
         Ok(())
     }
 

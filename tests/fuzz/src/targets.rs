@@ -1,8 +1,11 @@
 //! `TARGETS`: which file is hostile, what lies beside it, and who reads it. The agent is entered where everybody enters
 //! it, so that what comes behind a parser is tried with it.
 
+use std::path::Path;
+
 use daicho_agent::platform::Platform;
 use daicho_agent::platform::linux::Linux;
+use daicho_agent::platform::windows::registry::{Hive, of_disk};
 
 /// One file of an endpoint that the fuzzer writes.
 pub struct Target {
@@ -13,7 +16,7 @@ pub struct Target {
     /// What else is on that machine.
     pub beside: &'static [(&'static str, Beside)],
     /// What reads it.
-    pub look: fn(&Linux),
+    pub look: fn(&Linux, &Path),
 }
 
 /// What lies beside a fuzzed file.
@@ -98,8 +101,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "flatpak_deploy", path: FLATPAK_DEPLOY, beside: FLATPAK, look: software },
     Target { name: "os_release", path: "/etc/os-release", beside: &[], look: host },
     Target { name: "clamav_patterns", path: "/var/lib/clamav/daily.cvd", beside: &[], look: antivirus },
+    Target { name: "hive", path: HIVE, beside: &[], look: hive },
+    Target { name: "hive_log", path: "Windows/System32/config/SYSTEM.LOG1", beside: UNFINISHED, look: hive },
 ];
 
+const HIVE: &str = "Windows/System32/config/SYSTEM";
 const PIP_RECORD: &str = "/usr/local/lib/python3.11/dist-packages/x-1.dist-info/RECORD";
 const FLATPAK_DEPLOY: &str = "/var/lib/flatpak/app/org.x.X/current/active/deploy";
 const JOURNAL: &str = "/var/log/journal/0123456789abcdef0123456789abcdef/system.journal";
@@ -214,42 +220,65 @@ const UNITS: &[(&str, Beside)] = &[
 
 const ROOT_ALONE: &[(&str, Beside)] = &[("/etc/passwd", File(b"root:x:0:0::/root:/bin/sh\n"))];
 
+/// A hive whose last writing was not finished.
+const UNFINISHED: &[(&str, Beside)] =
+    &[(HIVE, File(include_bytes!("../../../agent/fixtures/windows/hives/unfinished/SYSTEM")))];
+
 const FLATPAK: &[(&str, Beside)] =
     &[("/var/lib/flatpak/app/org.x.X/current/active/metadata", File(b"[Application]\n"))];
 
-fn accounts(machine: &Linux) {
+fn accounts(machine: &Linux, _: &Path) {
     machine.accounts();
 }
 
-fn media(machine: &Linux) {
+fn media(machine: &Linux, _: &Path) {
     machine.media();
 }
 
-fn accounts_and_media(machine: &Linux) {
+fn accounts_and_media(machine: &Linux, _: &Path) {
     machine.accounts();
     machine.media();
 }
 
-fn packages(machine: &Linux) {
+fn packages(machine: &Linux, _: &Path) {
     machine.packages();
 }
 
-fn updates(machine: &Linux) {
+fn updates(machine: &Linux, _: &Path) {
     machine.updates();
 }
 
-fn software(machine: &Linux) {
+fn software(machine: &Linux, _: &Path) {
     machine.software();
 }
 
-fn services(machine: &Linux) {
+fn services(machine: &Linux, _: &Path) {
     machine.services();
 }
 
-fn host(machine: &Linux) {
+fn host(machine: &Linux, _: &Path) {
     machine.host();
 }
 
-fn antivirus(machine: &Linux) {
+fn antivirus(machine: &Linux, _: &Path) {
     machine.antivirus();
+}
+
+/// Every key and value, as many and as deep as the rooms of Windows go.
+fn hive(_: &Linux, folder: &Path) {
+    const KEYS_MAX: usize = 2000;
+    const LEVELS_MAX: usize = 20;
+    let Ok(registry) = of_disk(folder) else { return };
+    let mut paths = vec!["CurrentControlSet".to_owned(), String::new()];
+    let mut keys = 0;
+    while let Some(path) = paths.pop().filter(|_| keys < KEYS_MAX) {
+        keys += 1;
+        let _ = (registry.values(&Hive::System, &path), registry.written_at(&Hive::System, &path));
+        let names = registry.keys(&Hive::System, &path).ok().flatten().unwrap_or_default();
+        if path.matches('\\').count() < LEVELS_MAX {
+            let below = |name: String| if path.is_empty() { name } else { format!("{path}\\{name}") };
+            paths.extend(names.into_iter().take(KEYS_MAX).map(below));
+        }
+    }
+    let _ = (registry.users(), registry.found());
 }

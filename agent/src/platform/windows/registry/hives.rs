@@ -98,13 +98,14 @@ impl Hives {
         let tree = file.tree()?;
         let path = if *hive == Hive::System { self.current(path)? } else { path.to_owned() };
         let mut faults = Vec::new();
-        let result = look(tree, &path, &mut faults)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}, key {path:?}: {error}", file.name)));
+        let result = look(tree, &path, &mut faults).map_err(|error| {
+            io::Error::new(error.kind(), format!("{}, key {}: {error}", file.name, shown(&path)))
+        });
         if !faults.is_empty() {
             let mut noted = self.noted();
-            noted
-                .faults
-                .extend(faults.into_iter().map(|fault| format!("{}, key {path:?}: {fault}", file.name)));
+            noted.faults.extend(
+                faults.into_iter().map(|fault| format!("{}, key {}: {fault}", file.name, shown(&path))),
+            );
             noted.faults.truncate(FAULTS_MAX);
         }
         result
@@ -153,6 +154,11 @@ impl Hives {
         });
         own.chain(self.profiles.troubles.iter().cloned()).collect()
     }
+}
+
+/// A path in quotes, as Windows writes it; whatever in it would act on a terminal is escaped.
+fn shown(path: &str) -> String {
+    format!("{path:?}").replace("\\\\", "\\")
 }
 
 /// Finds a key and has `look` at it; `None`: there is no such key.

@@ -98,7 +98,7 @@ fn apply_entries(ended: Option<u32>, logs: &[Log], bases: &[Option<Base>], recov
         && first.sequence > ended.saturating_add(1)
     {
         recovered.troubles.push(format!(
-            "its logs begin with change {} while it ends with {ended}: what lies between is lost",
+            "its logs begin with change {} while it ends with {ended}: something between may be lost",
             first.sequence
         ));
     }
