@@ -74,7 +74,7 @@ impl Compared<'_> {
     }
 
     /// All of these are there; the published lists leave out keys that hold nothing.
-    fn names(&self, path: &str, expected: Vec<&str>) {
+    fn names(&self, path: &str, expected: &[&str]) {
         let own = self.registry.keys(&self.hive, path).expect("readable").expect("it is there");
         let missing = expected.iter().filter(|name| !own.iter().any(|own| own == *name)).collect::<Vec<_>>();
         assert!(missing.is_empty(), "{path} lacks {missing:?}");
@@ -111,8 +111,10 @@ fn check_system(name: &str, files: &[(&str, &str)]) -> Option<Vec<String>> {
     registry.begin();
     let mut compared = Compared { registry: &*registry, hive: Hive::System, keys: 0, values: 0 };
     let services = golden["Services"].as_array().expect("a list");
-    compared
-        .names("CurrentControlSet\\Services", services.iter().map(|entry| field(entry, "name")).collect());
+    compared.names(
+        "CurrentControlSet\\Services",
+        &services.iter().map(|entry| field(entry, "name")).collect::<Vec<_>>(),
+    );
     for service in services {
         let path = format!("CurrentControlSet\\Services\\{}", field(service, "name"));
         compared.key(&path, service.as_object().expect("an object"), &["name"]);
@@ -194,7 +196,7 @@ fn software_of_windows_7_agrees() {
     compared.key("Microsoft\\Windows NT\\CurrentVersion", version, &[]);
     const UNINSTALL: &str = "Microsoft\\Windows\\CurrentVersion\\Uninstall";
     let products = golden["Uninstall"].as_array().expect("a list");
-    compared.names(UNINSTALL, products.iter().map(|product| field(product, "key")).collect());
+    compared.names(UNINSTALL, &products.iter().map(|product| field(product, "key")).collect::<Vec<_>>());
     for product in products {
         let path = format!("{UNINSTALL}\\{}", field(product, "key"));
         compared.key(&path, product.as_object().expect("an object"), &["key"]);
