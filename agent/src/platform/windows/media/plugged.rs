@@ -25,7 +25,7 @@ pub(crate) trait Running {
 }
 
 /// The instance whose interface a link names.
-#[cfg(any(windows, test))]
+#[cfg(windows)]
 pub(crate) fn instance_of(link: &str) -> Option<String> {
     identity::instance_of_link(link)
 }
@@ -48,6 +48,7 @@ pub(crate) struct Disk {
 }
 
 /// What lies in a drive.
+#[cfg_attr(not(any(windows, test)), expect(dead_code, reason = "only a running Windows can be asked"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filling {
     /// It was not asked.
