@@ -6,4 +6,5 @@ mod installer;
 mod kill;
 mod probes;
 mod program;
+mod rules;
 mod service;

@@ -1,0 +1,94 @@
+//! The journey of the rules on Windows: four articles, each with its breach, from a running PC and from a disk.
+
+use std::fs;
+
+use daicho_tests::programs::{Running, expect, run};
+use daicho_tests::site::Site;
+use daicho_tests::windows_disk::journey::{FOUND, SERIAL, SHEETS, differing};
+use daicho_tests::wine::Wine;
+use serde_json::Value;
+
+use crate::hospital::{DATA, Hospital, assert_calm};
+
+#[test]
+fn a_running_pc_opens_violations_until_the_ledger_or_the_pc_is_put_right() {
+    let Some(hospital) = Hospital::open() else { return };
+    let pc = &hospital.pc;
+    // What a stick leaves behind, as Windows 10 writes it.
+    pc.import(&format!(
+        "Windows Registry Editor Version 5.00\n\n\
+         [HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Enum\\USB\\VID_0781&PID_5581\\{SERIAL}]\n\
+         \"Service\"=\"USBSTOR\"\n\"ContainerID\"=\"{{8f0d6a51-43f5-5b0a-9a24-0c2c1e9f7d11}}\"\n\n\
+         [HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Enum\\USBSTOR\\Disk&Ven_SanDisk&Prod_Ultra&Rev_1.00\\{SERIAL}&0]\n\
+         \"FriendlyName\"=\"SanDisk Ultra USB Device\"\n\"ContainerID\"=\"{{8f0d6a51-43f5-5b0a-9a24-0c2c1e9f7d11}}\"\n\"Service\"=\"disk\"\n"
+    ));
+    let version = r"HKLM\Software\Microsoft\Windows NT\CurrentVersion";
+    pc.set(version, "UBR", "REG_DWORD", "1000");
+    let build = pc.registry(version).text("CurrentBuild").expect("every Windows has one").to_owned();
+    pc.install_stranger("RemoteHelper");
+    pc.order("start", "RemoteHelper");
+    pc.wait_for_service("RemoteHelper", "RUNNING");
+    let patches = |revision: u32| {
+        format!(
+            "device,manager,name,minimum_version,due_on\nPC-01,windows,os,{build}.{revision},2026-10-01\n"
+        )
+    };
+    hospital.import(&[("patches", &patches(1001))]);
+
+    hospital.enrol();
+    let mut agent = Running::start(hospital.work());
+    for (rule, subject) in FOUND.into_iter().filter(|(rule, _)| *rule != "08.retired_staff") {
+        hospital.site.wait_for(rule, subject, "open");
+    }
+
+    // What the ledger allows and what ends on the PC is told as resolved.
+    let media = format!(
+        "media_id,vendor_id,product_id,serial,purpose,approved_by,device,scan_required\n\
+         M1,0781,5581,{SERIAL},business,officer,PC-01,no\n"
+    );
+    hospital.import(&[("patches", &patches(1000)), ("media", &media)]);
+    pc.order("stop", "RemoteHelper");
+    // Every life of an agent begins with a look at everything; the next one by the clock would be too late for a story.
+    agent.kill();
+    assert_calm(agent.log());
+    agent = Running::start(hospital.work());
+    for (rule, subject) in FOUND.into_iter().filter(|(rule, _)| *rule != "08.retired_staff") {
+        hospital.site.wait_for(rule, subject, "resolved");
+    }
+    assert_calm(agent.log());
+}
+
+#[test]
+fn a_disk_is_the_same_to_the_agent_for_windows_and_opens_all_four() {
+    let Some(pc) = Wine::open() else { return };
+    let site = Site::start("");
+    let folder = site.folder("pc-07");
+    let disk = differing(&folder);
+    let here = run("daicho-agent", &["collect".as_ref(), "--root".as_ref(), disk.root().as_os_str()]);
+    let mut look = pc.agent();
+    look.args(["collect", "--root", &Wine::name(disk.root())]);
+    let there = pc.run(&look);
+    let read = |text: &str| {
+        let mut document: Value = serde_json::from_str(text).expect("JSON");
+        document["observed_at"].take();
+        document
+    };
+    assert_eq!(read(&expect(&here, 0)), read(&expect(&there, 0)));
+
+    let ledger = site.folder("ledger");
+    for (sheet, rows) in SHEETS {
+        fs::write(ledger.join(format!("{sheet}.csv")), rows).expect("a temporary folder can be written");
+    }
+    expect(&site.daicho(&["ledger", "import", ledger.to_str().expect("text")]), 0);
+    let address = format!("localhost:{}", site.address.port());
+    let mut enrol = pc.agent();
+    enrol.args(["enrol", "--collector", &address, "--token", &site.token(), "--data", DATA]);
+    expect(&pc.run(&enrol), 0);
+    let mut work = pc.agent();
+    work.args(["run", "--data", DATA, "--root", &Wine::name(disk.root())]);
+    let mut agent = Running::start(work);
+    for (rule, subject) in FOUND {
+        site.wait_for(rule, subject, "open");
+    }
+    assert_calm(agent.log());
+}
