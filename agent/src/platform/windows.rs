@@ -171,4 +171,28 @@ mod tests {
         assert_eq!(filetime(116_444_736_010_000_000).unwrap().as_second(), 1);
         assert_eq!(filetime(1).unwrap().to_string(), "1601-01-01T00:00:00.0000001Z");
     }
+
+    #[test]
+    fn what_a_hive_does_not_give_is_a_problem_of_each_look_that_asks_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let export = "[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Spooler]\n\"Start\"=dword:2";
+        registry::written::lay(folder.path(), export).unwrap();
+        let path = folder.path().join("Windows/System32/config/SYSTEM");
+        let whole = std::fs::read(&path).unwrap();
+        let mut unfinished = whole.clone();
+        // The count of its end is behind; the sum over the block follows.
+        (unfinished[8], unfinished[508]) = (0, unfinished[508] ^ 1);
+        std::fs::write(&path, unfinished).unwrap();
+        let is_told = || {
+            let disk = Windows::at_root(folder.path()).unwrap().unwrap();
+            let problems = match disk.services() {
+                Look::Seen { problems, .. } | Look::Unreadable { problems } => problems,
+                Look::Unsupported => Vec::new(),
+            };
+            problems.iter().any(|problem| problem.contains("its last writing was not finished"))
+        };
+        assert!(is_told());
+        std::fs::write(&path, whole).unwrap();
+        assert!(!is_told());
+    }
 }
