@@ -1,47 +1,13 @@
 //! Real hives of Windows 7, 8.1 and 10, one of them with its logs, against what python-registry reads in them; damaged
 //! ones give problems. Reads `../shared/data/registry`.
 
-use std::fs;
-use std::io::{self, BufReader, Read as _};
-use std::path::{Path, PathBuf};
+use std::io;
 
 use daicho_agent::platform::windows::registry::{Hive, Registry, Value, of_disk};
+use daicho_tests::published::{disk, folder, golden};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 use tempfile::TempDir;
-
-fn data() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/registry");
-    if !path.is_dir() {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{} is missing", path.display());
-        eprintln!("skipped: {} is not there", path.display());
-        return None;
-    }
-    Some(path)
-}
-
-fn unpacked(path: &Path) -> Vec<u8> {
-    let packed = BufReader::new(fs::File::open(path).expect("a file of the data"));
-    let mut bytes = Vec::new();
-    xz4rust::XzReader::new(packed).read_to_end(&mut bytes).expect("it is xz");
-    bytes
-}
-
-/// A disk that has these files in its folder of hives: `(name there, name among the data)`.
-fn disk(data: &Path, files: &[(&str, &str)]) -> TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    let config = folder.path().join("Windows/System32/config");
-    fs::create_dir_all(&config).expect("a folder");
-    for (name, from) in files {
-        fs::write(config.join(name), unpacked(&data.join(format!("{from}.xz")))).expect("a file");
-    }
-    folder
-}
-
-fn golden(data: &Path, name: &str) -> Json {
-    let text = fs::read_to_string(data.join(format!("{name}.json"))).expect("the published list");
-    serde_json::from_str(&text).expect("it is JSON")
-}
 
 /// A key whose time and values are published.
 struct Compared<'a> {
@@ -104,7 +70,7 @@ fn field<'a>(entry: &'a Json, name: &str) -> &'a str {
 }
 
 fn check_system(name: &str, files: &[(&str, &str)]) -> Option<Vec<String>> {
-    let data = data()?;
+    let data = folder()?;
     let folder = disk(&data, files);
     let registry = of_disk(folder.path()).expect("a disk");
     let golden = golden(&data, name);
@@ -161,7 +127,7 @@ fn system_of_windows_10_before_its_logs_agrees() {
 /// Twenty-four entries with 315 pages, which let the hive grow: all keys are there, whole, and newer.
 #[test]
 fn system_of_windows_10_with_its_logs_is_whole_and_newer() {
-    let Some(data) = data() else { return };
+    let Some(data) = folder() else { return };
     let own = ("SYSTEM", "regipy-SYSTEM_B");
     let (before, after) = (
         disk(&data, &[own]),
@@ -186,7 +152,7 @@ fn system_of_windows_10_with_its_logs_is_whole_and_newer() {
 
 #[test]
 fn software_of_windows_7_agrees() {
-    let Some(data) = data() else { return };
+    let Some(data) = folder() else { return };
     let folder = disk(&data, &[("SOFTWARE", "plaso-SOFTWARE-win7x86")]);
     let registry = of_disk(folder.path()).expect("a disk");
     let golden = golden(&data, "plaso-SOFTWARE-win7x86");
@@ -207,7 +173,7 @@ fn software_of_windows_7_agrees() {
 
 #[test]
 fn sam_of_windows_7_agrees() {
-    let Some(data) = data() else { return };
+    let Some(data) = folder() else { return };
     let folder = disk(&data, &[("SAM", "regipy-SAM")]);
     let registry = of_disk(folder.path()).expect("a disk");
     registry.begin();
@@ -250,7 +216,7 @@ fn walked(registry: &dyn Registry) -> (usize, Option<Timestamp>, Vec<String>) {
 
 #[test]
 fn damaged_hives_are_told_and_read_as_far_as_they_go() {
-    let Some(data) = data() else { return };
+    let Some(data) = folder() else { return };
     let keys = |name: &str| {
         let folder = disk(&data, &[("SYSTEM", name)]);
         let registry = of_disk(folder.path()).expect("a disk");

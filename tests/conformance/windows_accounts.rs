@@ -2,30 +2,12 @@
 //! `../shared/data/registry`.
 
 use std::fs;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
 
 use daicho_agent::platform;
 use daicho_proto::facts::{LoginState, Look, PasswordState};
+use daicho_tests::published::{folder, unpacked};
 use jiff::Timestamp;
 use serde_json::Value;
-
-fn data() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/registry");
-    if !folder.is_dir() {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{} is missing", folder.display());
-        eprintln!("skipped: {} is not there", folder.display());
-        return None;
-    }
-    Some(folder)
-}
-
-fn hive(path: &Path) -> Vec<u8> {
-    let packed = fs::File::open(path).expect("the hive is there");
-    let mut bytes = Vec::new();
-    xz4rust::XzReader::new(packed).read_to_end(&mut bytes).expect("it is xz");
-    bytes
-}
 
 /// The other parser tells microseconds.
 fn at(value: &Value) -> Option<i64> {
@@ -37,14 +19,14 @@ const DISABLED: u64 = 0x1;
 
 #[test]
 fn the_accounts_of_windows_7_are_read_as_they_are() {
-    let Some(data) = data() else { return };
+    let Some(data) = folder() else { return };
     let golden: Value =
         serde_json::from_slice(&fs::read(data.join("regipy-SAM.json")).expect("the list is there"))
             .expect("it is JSON");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let config = folder.path().join("Windows/System32/config");
     fs::create_dir_all(&config).expect("a folder");
-    fs::write(config.join("SAM"), hive(&data.join("regipy-SAM.xz"))).expect("a hive");
+    fs::write(config.join("SAM"), unpacked(&data.join("regipy-SAM.xz"))).expect("a hive");
 
     let Look::Seen { value: accounts, problems } =
         platform::at_root(folder.path()).expect("a root").accounts()

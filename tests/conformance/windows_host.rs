@@ -1,32 +1,14 @@
 //! Hives of real Windows 7, 8.1 and 10: the machine, its packages and what waits. Reads `../shared/data/registry`; what is
 //! expected was read from the same hives by python-registry and by hand.
 
-use std::io::{BufReader, Read as _};
-use std::path::{Path, PathBuf};
-
 use daicho_agent::platform::{Platform, at_root};
 use daicho_proto::facts::{Look, RestartKind};
+use daicho_tests::published;
 use tempfile::TempDir;
 
-fn data() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/registry");
-    if !path.is_dir() {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{} is missing", path.display());
-        eprintln!("skipped: {} is not there", path.display());
-        return None;
-    }
-    Some(path)
-}
-
 /// A disk with one hive.
-fn disk(packed: &str, hive: &str) -> Option<(TempDir, Box<dyn Platform>)> {
-    let packed = std::fs::File::open(data()?.join(packed)).expect("a packed hive");
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let config = folder.path().join("Windows/System32/config");
-    std::fs::create_dir_all(&config).expect("a folder");
-    let mut bytes = Vec::new();
-    xz4rust::XzReader::new(BufReader::new(packed)).read_to_end(&mut bytes).expect("xz");
-    std::fs::write(config.join(hive), bytes).expect("a hive");
+fn disk(name: &str, hive: &str) -> Option<(TempDir, Box<dyn Platform>)> {
+    let folder = published::disk(&published::folder()?, &[(hive, name)]);
     let platform = at_root(folder.path()).expect("a disk of Windows");
     Some((folder, platform))
 }
@@ -40,7 +22,7 @@ fn seen<T>(look: Look<T>) -> T {
 
 #[test]
 fn windows_7_is_told_from_its_software() {
-    let Some((_folder, platform)) = disk("plaso-SOFTWARE-win7x86.xz", "SOFTWARE") else { return };
+    let Some((_folder, platform)) = disk("plaso-SOFTWARE-win7x86", "SOFTWARE") else { return };
     let host = seen(platform.host());
     assert_eq!(host.os_name.as_deref(), Some("Windows 7 Ultimate"));
     assert_eq!(host.os_version.as_deref(), Some("Service Pack 1"));
@@ -77,8 +59,8 @@ fn check(packed: &str, name: &str, pending: Option<bool>, file: Option<&str>) {
 
 #[test]
 fn deletions_that_wait_are_no_restart_and_replaced_drivers_are() {
-    check("regipy-SYSTEM_2.xz", "sensei", None, None);
-    check("regipy-SYSTEM_B.xz", "DESKTOP-PM6C56D", None, None);
+    check("regipy-SYSTEM_2", "sensei", None, None);
+    check("regipy-SYSTEM_B", "DESKTOP-PM6C56D", None, None);
     let library = r"C:\Program Files\7-Zip\7-zip.dll";
-    check("regipy-SYSTEM_WIN_10_1709.xz", "DESKTOP-2KGM189", Some(true), Some(library));
+    check("regipy-SYSTEM_WIN_10_1709", "DESKTOP-2KGM189", Some(true), Some(library));
 }

@@ -2,37 +2,19 @@
 //! containers are those that python-registry read from the same hives.
 
 use std::collections::BTreeSet;
-use std::io::{BufReader, Read as _};
-use std::path::{Path, PathBuf};
 
 use daicho_agent::platform::at_root;
 use daicho_proto::facts::{Look, Medium, MediumKind, MediumSeen};
+use daicho_tests::published;
 use serde_json::Value;
-
-fn data() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/registry");
-    if !path.is_dir() {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{} is missing", path.display());
-        eprintln!("skipped: {} is not there", path.display());
-        return None;
-    }
-    Some(path)
-}
 
 /// What the hive remembers, and what the other reader saw in it.
 fn media(name: &str) -> Option<(Vec<Medium>, Value)> {
-    let data = data()?;
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let config = folder.path().join("Windows/System32/config");
-    std::fs::create_dir_all(&config).expect("a folder");
-    let packed = std::fs::File::open(data.join(format!("{name}.xz"))).expect("a packed hive");
-    let mut bytes = Vec::new();
-    xz4rust::XzReader::new(BufReader::new(packed)).read_to_end(&mut bytes).expect("xz");
-    std::fs::write(config.join("SYSTEM"), bytes).expect("a hive");
-    let look = at_root(folder.path()).expect("a disk of Windows").media();
+    let data = published::folder()?;
+    let disk = published::disk(&data, &[("SYSTEM", name)]);
+    let look = at_root(disk.path()).expect("a disk of Windows").media();
     let Look::Seen { value, .. } = look else { panic!("not seen: {look:?}") };
-    let golden = std::fs::read_to_string(data.join(format!("{name}.json"))).expect("the list is there");
-    Some((value, serde_json::from_str(&golden).expect("it is a list")))
+    Some((value, published::golden(&data, name)))
 }
 
 /// The sticks of `USBSTOR` and the devices of the USB bus with a driver for storage, by their serial numbers.

@@ -6,6 +6,7 @@ pub mod drill;
 pub mod machine;
 pub mod packages;
 pub mod programs;
+pub mod published;
 pub mod site;
 pub mod virtual_machine;
 pub mod windows_disk;
