@@ -36,11 +36,13 @@ impl Tracker {
     }
 
     /// Whether anything is connected whose mounts could change.
+    #[cfg_attr(windows, expect(dead_code, reason = "mounts and scans are told by Linux' records alone"))]
     pub(in crate::platform) fn is_watching(&self) -> bool {
         !self.connections.is_empty()
     }
 
     /// Writes beside each medium what is known of its scan, so that it is told when the medium leaves.
+    #[cfg_attr(windows, expect(dead_code, reason = "mounts and scans are told by Linux' records alone"))]
     pub(in crate::platform) fn tell_scans(&mut self, mut scan: impl FnMut(&str) -> Option<MediumScan>) {
         for (key, connection) in &mut self.connections {
             connection.now.medium.scan = scan(key);

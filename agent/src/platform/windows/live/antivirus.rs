@@ -20,7 +20,7 @@ const CENTER_LIMIT: Duration = Duration::from_secs(20);
 const PRODUCTS_MAX: i32 = 32;
 
 /// Asks for everything; what is not answered is told. A server has no Security Center.
-pub(crate) fn ask(client: bool, services: &[String]) -> Running {
+pub(in crate::platform::windows) fn ask(client: bool, services: &[String]) -> Running {
     let center = if client {
         within(CENTER_LIMIT, "Security Center", || list().map_err(|error| error.to_string()))
     } else {

@@ -18,7 +18,7 @@ const TYPES: [u32; 2] = [6, 71];
 const HARDWARE: u8 = 1 | 1 << 2;
 
 /// Asks for everything; what is not answered is a problem.
-pub(crate) fn ask() -> Running {
+pub(in crate::platform::windows) fn ask() -> Running {
     let mut problems = Vec::new();
     let firmware = firmware();
     if firmware.is_none() {

@@ -40,7 +40,7 @@ struct Kept {
 }
 
 /// The last answer while it holds; else a new one.
-pub(crate) fn ask(stamp: &str, now: Timestamp) -> Result<Answer, String> {
+pub(in crate::platform::windows) fn ask(stamp: &str, now: Timestamp) -> Result<Answer, String> {
     if let Some(kept) = last().as_ref()
         && kept.stamp == stamp
         && (SignedDuration::ZERO..HOLDS).contains(&now.duration_since(kept.at))
