@@ -1,6 +1,7 @@
 //! What the administrator orders: tokens, operators, revocations, backups. The same work whether a collector is running
 //! (the order goes through its control socket) or not (the store is opened for a moment).
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,15 +9,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Collector;
+use crate::authority::Authority;
 use crate::authority::token::{self, TokenRow};
-use crate::authority::{Authority, init};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::shelves::OperatorRow;
+use crate::identity::Role;
 use crate::store::Batch;
 
 pub mod backup;
 pub mod control;
+pub mod operators;
 mod revoke;
 
 /// A token that nobody used for a month was forgotten or stolen.
@@ -49,6 +51,12 @@ pub enum Order {
     Operator {
         /// Who.
         name: String,
+        /// What the person is; none: as before, and of a new one the management department.
+        #[serde(default)]
+        roles: BTreeSet<Role>,
+        /// Of a head of section: the section.
+        #[serde(default)]
+        section: Option<String>,
     },
     /// An endpoint or operator is no longer welcome.
     Revoke {
@@ -79,6 +87,9 @@ pub enum Done {
     Operator {
         /// Where the identity lies.
         folder: PathBuf,
+        /// What the person may do.
+        #[serde(default)]
+        roles: BTreeSet<Role>,
     },
     /// Who was revoked.
     Revoked {
@@ -138,7 +149,10 @@ impl House {
 pub async fn carry_out(house: &House, order: Order) -> Result<Done, OrderError> {
     match order {
         Order::Token { valid_for_seconds, device } => make_token(house, valid_for_seconds, device).await,
-        Order::Operator { name } => make_operator(house, &name, house.config.listen.port()).await,
+        Order::Operator { name, roles, section } => {
+            operators::make(house, operators::Wanted { name, roles, section }, house.config.listen.port())
+                .await
+        }
         Order::Revoke { who, reason } => revoke::revoke(house, &who, &reason).await,
         Order::Backup { to } => backup::back_up(house, &to).await,
     }
@@ -170,24 +184,4 @@ async fn make_token(house: &House, seconds: i64, device: Option<String>) -> Resu
     house.collector.writer.commit(batch).await?;
     tracing::info!(%expires_at, device = ?row.device, "Enrolment token made.");
     Ok(Done::Token { token: token.to_string(), expires_at })
-}
-
-/// Makes an identity for `name`; its folder says that the collector answers on `port`.
-pub async fn make_operator(house: &House, name: &str, port: u16) -> Result<Done, OrderError> {
-    let now = house.collector.clock.now();
-    let (issued, key) = house.authority.make_operator(name, now)?;
-    let _one_at_a_time = house.collector.enrolling.lock().await;
-    let known = house.collector.shelves.operator(name)?.filter(|row| row.revoked_at.is_none());
-    let mut certificates = known.map(|row| row.certificates).unwrap_or_default();
-    certificates.push(issued.serial.clone());
-    let row =
-        OperatorRow { name: name.to_owned(), certificates, not_after: issued.not_after, revoked_at: None };
-    let mut batch = Batch::default();
-    batch.put_operator(&row);
-    house.collector.writer.commit(batch).await?;
-    house.collector.gate.set_operator(&row);
-    let address = house.address_for_operators(port);
-    let folder = init::write_operator(&house.data, name, &house.authority, &issued, &key, &address)?;
-    tracing::info!(operator = name, not_after = %issued.not_after, "Operator's identity made.");
-    Ok(Done::Operator { folder })
 }

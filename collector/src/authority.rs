@@ -1,5 +1,6 @@
 //! The certificate authority: makes itself, enrols, renews, revokes.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,8 @@ use rcgen::{CertificateParams, CertificateSigningRequestParams, Issuer, KeyPair}
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 use serde::Deserialize;
+
+use crate::identity::Role;
 
 pub mod enrol;
 pub mod files;
@@ -143,9 +146,14 @@ impl Authority {
         Ok(Issued { certificate: signed.der().clone(), serial, not_after })
     }
 
-    /// A certificate and a new key (PEM) for a person.
-    pub fn make_operator(&self, name: &str, now: Timestamp) -> Result<(Issued, String), AuthorityError> {
-        self.make(profile::operator(name, now)?)
+    /// A certificate and a new key (PEM) for a person with these roles.
+    pub fn make_operator(
+        &self,
+        name: &str,
+        roles: &BTreeSet<Role>,
+        now: Timestamp,
+    ) -> Result<(Issued, String), AuthorityError> {
+        self.make(profile::operator(name, roles, now)?)
     }
 
     /// A certificate and a new key (PEM) for this collector under these names.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use daicho_rules::text::{Language, Text};
 
 use crate::clock::{Clock, SystemClock};
@@ -20,8 +20,10 @@ pub mod devices;
 pub mod exceptions;
 pub mod ledger;
 pub mod manual;
+pub mod operators;
 pub mod output;
 pub mod questions;
+pub mod roles;
 pub mod status;
 pub mod violations;
 pub mod words;
@@ -66,6 +68,7 @@ enum Command {
     Device(devices::OneArguments),
     Exceptions(exceptions::Arguments),
     Status(status::Arguments),
+    Operators(operators::Arguments),
     Ledger(ledger::Arguments),
     Alerts(alerts::Arguments),
     Check(check::Arguments),
@@ -132,6 +135,12 @@ pub fn sentence(error: &anyhow::Error, language: Language) -> String {
 }
 
 impl Arguments {
+    /// The command line of this process; where it is wrong, says so and ends the process.
+    pub fn of_this_process() -> Self {
+        let matches = roles::command().get_matches();
+        <Self as clap::FromArgMatches>::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// The language to speak, for this process's environment.
     pub fn language(&self) -> Language {
         let named = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
@@ -153,19 +162,22 @@ impl Arguments {
             Command::Device(arguments) => devices::run_one(arguments, context).await,
             Command::Exceptions(arguments) => exceptions::run(arguments, context).await,
             Command::Status(arguments) => status::run(arguments, context).await,
+            Command::Operators(arguments) => operators::run(arguments, context).await,
             Command::Ledger(arguments) => ledger::run(arguments, context).await,
             Command::Alerts(arguments) => alerts::run(arguments, context).await,
             Command::Check(arguments) => check::run(&arguments, context),
             Command::CompareVersions(arguments) => compare_versions::run(&arguments, context),
             Command::Demo(arguments) => demo::run(arguments, context).await,
-            Command::Completions(arguments) => manual::run_completions(&arguments, Arguments::command()),
-            Command::Man(arguments) => manual::run_man(&arguments, Arguments::command()),
+            Command::Completions(arguments) => manual::run_completions(&arguments, roles::command()),
+            Command::Man(arguments) => manual::run_man(&arguments, roles::command()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]

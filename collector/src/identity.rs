@@ -11,6 +11,11 @@ use x509_parser::extensions::GeneralName;
 use crate::shelves::{EndpointRow, OperatorRow, Shelves};
 use crate::store::StoreError;
 
+pub mod permissions;
+pub mod roles;
+
+pub use roles::{Operator, Role};
+
 /// The owner of a certificate that our authority signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
@@ -68,7 +73,14 @@ pub struct Gate {
 #[derive(Debug, Default)]
 struct Known {
     endpoints: BTreeMap<EndpointId, BTreeSet<String>>,
-    operators: BTreeMap<String, BTreeSet<String>>,
+    operators: BTreeMap<String, Person>,
+}
+
+/// An operator as the gate knows it.
+#[derive(Debug)]
+struct Person {
+    certificates: BTreeSet<String>,
+    operator: Operator,
 }
 
 impl Gate {
@@ -96,16 +108,15 @@ impl Gate {
 
     /// Takes over an operator's row that was committed.
     pub fn set_operator(&self, row: &OperatorRow) {
-        let welcome = if row.revoked_at.is_some() {
+        let certificates = if row.revoked_at.is_some() {
             BTreeSet::new()
         } else {
             row.certificates.iter().cloned().collect()
         };
-        self.known
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .operators
-            .insert(row.name.clone(), welcome);
+        let operator =
+            Operator { name: row.name.clone(), roles: row.roles.clone(), section: row.section.clone() };
+        let person = Person { certificates, operator };
+        self.known.write().unwrap_or_else(PoisonError::into_inner).operators.insert(row.name.clone(), person);
     }
 
     fn welcomes(&self, caller: &Caller) -> bool {
@@ -115,7 +126,7 @@ impl Gate {
                 known.endpoints.get(id).is_some_and(|all| all.contains(serial))
             }
             Caller::Operator { name, serial } => {
-                known.operators.get(name).is_some_and(|all| all.contains(serial))
+                known.operators.get(name).is_some_and(|person| person.certificates.contains(serial))
             }
         }
     }
@@ -154,46 +165,61 @@ impl Gate {
         }
     }
 
-    /// The name of the person who calls; anybody else is refused.
-    pub fn operator<T>(&self, request: &Request<T>) -> Result<String, Status> {
-        match self.caller(request)? {
-            Caller::Operator { name, .. } => Ok(name.clone()),
-            Caller::Endpoint { .. } => Err(refused(
-                request,
-                Status::permission_denied(
-                    "this service answers people of the management department; an agent's certificate does not fit here",
-                ),
-            )),
+    /// The person who calls; anybody else is refused, and who lacks the role that the method needs.
+    pub fn operator<T>(&self, request: &Request<T>) -> Result<Operator, Status> {
+        let operator = match self.caller(request)? {
+            Caller::Operator { name, .. } => {
+                let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+                known.operators.get(name).map(|person| person.operator.clone()).unwrap_or_default()
+            }
+            Caller::Endpoint { .. } => {
+                return Err(refused(
+                    request,
+                    Status::permission_denied(
+                        "this service answers people of the management department; an agent's certificate does not fit here",
+                    ),
+                ));
+            }
+        };
+        let path = request.extensions().get::<CalledPath>().map_or("", |path| path.0.as_str());
+        match permissions::allowed(path, &operator) {
+            Ok(()) => Ok(operator),
+            Err(text) => {
+                Err(refused(request, crate::grpc::told::with_text(tonic::Code::PermissionDenied, &text)))
+            }
         }
     }
 }
 
+/// The path of a request, `/daicho.v1.Query/Violations`: put into its extensions before it reaches its service.
+#[derive(Clone, Debug)]
+pub struct CalledPath(pub String);
+
 fn refused<T>(request: &Request<T>, status: Status) -> Status {
     let peer = request.extensions().get::<Peer>();
     let (address, caller) = (peer.map(|peer| peer.address), peer.and_then(|peer| peer.caller.as_ref()));
-    tracing::warn!(?address, ?caller, reason = status.message(), "Request refused.");
+    let path = request.extensions().get::<CalledPath>().map(|path| path.0.as_str());
+    tracing::warn!(?address, ?caller, path, reason = status.message(), "Request refused.");
     status
 }
 
-/// The person behind a request, put into its extensions by [`operators_only`].
-#[derive(Clone, Debug)]
-pub struct Operator(pub String);
-
 /// The person who calls, in a service that stands behind [`operators_only`].
-pub fn operator<T>(request: &Request<T>) -> Result<&str, Status> {
-    let operator = request.extensions().get::<Operator>();
-    operator
-        .map(|operator| operator.0.as_str())
-        .ok_or_else(|| Status::unauthenticated("no operator is calling"))
+pub fn person<T>(request: &Request<T>) -> Result<&Operator, Status> {
+    request.extensions().get::<Operator>().ok_or_else(|| Status::unauthenticated("no operator is calling"))
 }
 
-/// Stands before a service that only people may call.
+/// The name of the person who calls, in a service that stands behind [`operators_only`].
+pub fn operator<T>(request: &Request<T>) -> Result<&str, Status> {
+    person(request).map(|operator| operator.name.as_str())
+}
+
+/// Stands before a service that only people may call, each method by those whose role allows it.
 pub fn operators_only(
     collector: Arc<crate::Collector>,
 ) -> impl FnMut(Request<()>) -> Result<Request<()>, Status> + Clone + Send + Sync + 'static {
     move |mut request| {
-        let name = collector.gate.operator(&request)?;
-        request.extensions_mut().insert(Operator(name));
+        let operator = collector.gate.operator(&request)?;
+        request.extensions_mut().insert(operator);
         Ok(request)
     }
 }

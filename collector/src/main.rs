@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser, Subcommand};
-use daicho_collector::admin::{self, Done, House, Order, control};
+use daicho_collector::admin::{self, Done, House, Order, control, operators};
 use daicho_collector::authority::{self, init};
 use daicho_collector::cli::output::{Lang, language};
 use daicho_collector::clock::{Clock, SystemClock};
 use daicho_collector::config::Config;
+use daicho_collector::identity::{Role, roles};
 use daicho_collector::{serve, telemetry};
 use daicho_rules::text::Text;
 
@@ -35,7 +36,8 @@ const EXAMPLES: &str = "Examples:
   daicho-collector init --data /var/lib/daicho-collector --name daicho.hospital.example,192.0.2.10
   daicho-collector serve --data /var/lib/daicho-collector
   daicho-collector token --valid-for 2h --device SV-01
-  daicho-collector operator suzuki
+  daicho-collector operator suzuki --role officer
+  daicho-collector operator sato --role section_head --section 放射線科
   daicho-collector revoke SV-01 --reason \"stolen\"
   daicho-collector backup /backup/daicho-2026-11-22";
 
@@ -46,7 +48,7 @@ enum Command {
         /// Host names and addresses by which agents and operators will call this collector.
         #[arg(long = "name", required = true, value_delimiter = ',', value_name = "HOST|IP")]
         names: Vec<String>,
-        /// The first operator's name.
+        /// The first operator's name: officer and management department in one, until `operator` says otherwise.
         #[arg(long, default_value = "operator")]
         operator: String,
     },
@@ -61,10 +63,17 @@ enum Command {
         #[arg(long)]
         device: Option<String>,
     },
-    /// Make an identity with which a person can ask (`daicho violations`, ...).
+    /// Make an identity with which a person can ask and decide (`daicho violations`, ...), as far as the roles go.
     Operator {
         /// Letters, digits, `-`, `_`, `.`.
         name: String,
+        /// officer (安全管理責任者: approves), department (管理部門: keeps the ledger), section_head (所属長: is consulted),
+        /// auditor (監査: reads only); several with commas. Without it: as before, and department for a new name.
+        #[arg(long = "role", value_delimiter = ',', value_name = "ROLE")]
+        roles: Vec<Role>,
+        /// Of a section_head: the section, as in the ledger's column 部署.
+        #[arg(long)]
+        section: Option<String>,
     },
     /// Close the door to an endpoint or operator, at once.
     Revoke {
@@ -148,7 +157,11 @@ fn run(arguments: &Arguments) -> Result<()> {
         Command::Token { valid_for, device } => {
             Order::Token { valid_for_seconds: *valid_for, device: device.clone() }
         }
-        Command::Operator { name } => Order::Operator { name: name.clone() },
+        Command::Operator { name, roles, section } => Order::Operator {
+            name: name.clone(),
+            roles: roles.iter().copied().collect(),
+            section: section.clone(),
+        },
         Command::Revoke { who, reason } => Order::Revoke { who: who.clone(), reason: reason.clone() },
         Command::Init { .. }
         | Command::Serve
@@ -178,9 +191,10 @@ fn make(data: &Path, names: &[String], operator: &str, say: &dyn Fn(Text)) -> Re
     let port = config.listen.port();
     let done = runtime()?.block_on(async {
         let house = House::open(data, config, clock())?;
-        admin::make_operator(&house, operator, port).await
+        let (name, roles) = (operator.to_owned(), roles::of_one_person());
+        operators::make(&house, operators::Wanted { name, roles, section: None }, port).await
     })?;
-    let Done::Operator { folder } = done else { return Ok(()) };
+    let Done::Operator { folder, .. } = done else { return Ok(()) };
     let (print, data, folder) = (authority.root_fingerprint(), data.display(), folder.display());
     say(Text::new(
         format!(
@@ -249,10 +263,23 @@ fn tell(done: Done, say: &dyn Fn(Text), hint: &dyn Fn(Text)) {
                 format!("It works once, until {local} (JST)."),
             ));
         }
-        Done::Operator { folder } => say(Text::new(
-            format!("担当者の証明書をつくりました: {}", folder.display()),
-            format!("The operator's identity is made: {}", folder.display()),
-        )),
+        Done::Operator { folder, roles } => {
+            let names = |language: fn(Text) -> String, between: &str| {
+                roles.iter().map(|role| language(role.text())).collect::<Vec<_>>().join(between)
+            };
+            say(Text::new(
+                format!(
+                    "担当者の証明書をつくりました: {}（役割: {}）",
+                    folder.display(),
+                    names(|text| text.ja, "、")
+                ),
+                format!(
+                    "The operator's identity is made: {} (roles: {})",
+                    folder.display(),
+                    names(|text| text.en, ", ")
+                ),
+            ));
+        }
         Done::BackedUp { to, entries } => say(Text::new(
             format!(
                 "バックアップしました: {} ({entries} 件)。鍵を含むので、安全に保管してください。",

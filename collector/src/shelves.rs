@@ -2,6 +2,7 @@
 //!
 //! Reading is free; who reads, decides and writes violations holds `Collector::judging` meanwhile.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use daicho_proto::endpoint::EndpointId;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::identity::roles::{self, Role};
 use crate::store::{Batch, Store, StoreError};
 
 /// Entries that one scan takes at once: bounds the memory of a walk over a long shelf.
@@ -55,6 +57,12 @@ pub struct OperatorRow {
     pub not_after: Timestamp,
     /// When a person revoked it.
     pub revoked_at: Option<Timestamp>,
+    /// What the person may do. Rows of before there were roles: everything, as it was then.
+    #[serde(default = "roles::of_one_person")]
+    pub roles: BTreeSet<Role>,
+    /// Of a head of section: the section, as in the ledger's column 部署.
+    #[serde(default)]
+    pub section: Option<String>,
 }
 
 /// Up to where an endpoint's observations are durable.

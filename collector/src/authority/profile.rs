@@ -1,5 +1,6 @@
 //! What stands in each kind of certificate (RFC 5280): names, life, permitted uses.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use daicho_proto::endpoint::EndpointId;
@@ -11,6 +12,7 @@ use rcgen::{
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::AuthorityError;
+use crate::identity::Role;
 
 /// A certificate is valid from an hour before it was made, for endpoints whose clocks are late.
 const BACKDATED: SignedDuration = SignedDuration::from_hours(1);
@@ -66,13 +68,24 @@ pub(super) fn endpoint(id: EndpointId, now: Timestamp, days: u32) -> Result<Prof
 }
 
 /// Operators' names are file names and parts of a URI: letters, digits, `-`, `_` and `.` inside.
-pub(super) fn operator(name: &str, now: Timestamp) -> Result<Profile, AuthorityError> {
+/// The roles stand in the subject as organizational units: who looks at a certificate sees what it is for.
+pub(super) fn operator(
+    name: &str,
+    roles: &BTreeSet<Role>,
+    now: Timestamp,
+) -> Result<Profile, AuthorityError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(plain) {
         return Err(AuthorityError::Name(name.to_owned()));
     }
     let uri = ascii(&format!("urn:daicho:operator:{name}"))?;
-    leaf(name, vec![SanType::URI(uri)], ExtendedKeyUsagePurpose::ClientAuth, now, OPERATOR_DAYS)
+    let alternatives = vec![SanType::URI(uri)];
+    let (mut params, serial, not_after) =
+        leaf(name, alternatives, ExtendedKeyUsagePurpose::ClientAuth, now, OPERATOR_DAYS)?;
+    // A distinguished name of rcgen keeps one value of each kind.
+    let roles: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+    params.distinguished_name.push(DnType::OrganizationalUnitName, roles.join("+"));
+    Ok((params, serial, not_after))
 }
 
 fn authority(

@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use daicho_collector::cli::{Arguments, Outcome, output, sentence};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::of_this_process();
     let language = arguments.language();
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()

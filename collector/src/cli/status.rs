@@ -21,6 +21,8 @@ pub struct Arguments {
 struct Status {
     collector: String,
     operator: String,
+    roles: Vec<String>,
+    section: Option<String>,
     version: String,
     now: jiff::Timestamp,
     endpoints: u32,
@@ -50,6 +52,8 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outc
     let status = Status {
         collector: connection.address.clone(),
         operator: answer.operator,
+        roles: answer.roles,
+        section: answer.section,
         version: answer.version,
         now: from_wire(answer.now_us),
         endpoints: answer.endpoints,
@@ -67,7 +71,8 @@ fn as_table(status: &Status, context: &Context) -> Table {
     let mut table = Table::new(&[context.say("項目", "item"), context.say("値", "value")]);
     let mut line = |ja, en, value: String| table.row(vec![context.say(ja, en).to_owned(), value]);
     line("コレクター", "collector", format!("{} (daicho {})", status.collector, status.version));
-    line("操作者", "operator", status.operator.clone());
+    let roles = words::roles(&status.roles, status.section.as_deref(), context);
+    line("操作者", "operator", format!("{} ({roles})", status.operator));
     line("コレクターの時計（日本時間）", "the collector's clock (Japan time)", words::time(status.now));
     line("登録済みの端末", "enrolled endpoints", status.endpoints.to_string());
     line("機器", "devices", status.devices.to_string());

@@ -6,6 +6,7 @@ use daicho_rules::violation::{State, StepKind};
 use jiff::Timestamp;
 
 use super::Context;
+use crate::identity::Role;
 
 /// How urgent something is, in one word.
 pub fn severity(context: &Context, severity: Severity) -> &'static str {
@@ -83,4 +84,21 @@ pub fn age(context: &Context, at: Timestamp, now: Timestamp) -> String {
 /// `text` in the language of the context.
 pub fn text<'a>(context: &Context, text: &'a daicho_rules::text::Text) -> &'a str {
     text.in_language(context.language)
+}
+
+/// What a person may do: the roles' names for people, with the section of a head of section.
+pub fn roles(names: &[String], section: Option<&str>, context: &Context) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for name in names {
+        let word = match name.parse::<Role>() {
+            Ok(role) => text(context, &role.text()).to_owned(),
+            // A newer collector's: better its own word than none.
+            Err(_) => name.clone(),
+        };
+        words.push(match section {
+            Some(section) if name == Role::SectionHead.name() => format!("{word} {section}"),
+            _ => word,
+        });
+    }
+    words.join(context.say("、", ", "))
 }

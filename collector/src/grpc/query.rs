@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 use super::told;
 use crate::Collector;
 use crate::alerts::Outbox;
-use crate::identity;
+use crate::identity::{self, Operator};
 use crate::queries::{self, QueryError, decisions};
 
 mod alerts;
@@ -179,7 +179,7 @@ impl Query for QueryService {
     }
 
     async fn status(&self, request: Request<w::StatusRequest>) -> Result<Response<w::StatusAnswer>, Status> {
-        let operator = identity::operator(&request)?.to_owned();
+        let Operator { name: operator, roles, section } = identity::person(&request)?.clone();
         let status = self.ask(queries::status::status).await?;
         let ledger = status.ledger;
         Ok(Response::new(w::StatusAnswer {
@@ -194,7 +194,24 @@ impl Query for QueryService {
             ledger_imported_at_us: ledger.as_ref().map(|version| to_wire(version.imported_at)),
             ledger_imported_by: ledger.map(|version| version.imported_by),
             store_bytes: status.store_bytes,
+            roles: roles.iter().map(ToString::to_string).collect(),
+            section,
         }))
+    }
+
+    async fn operators(
+        &self,
+        _: Request<w::OperatorsRequest>,
+    ) -> Result<Response<w::OperatorsAnswer>, Status> {
+        let rows = self.ask(|collector| Ok(collector.shelves.operators()?)).await?;
+        let operators = rows.into_iter().map(|row| w::OperatorRow {
+            name: row.name,
+            roles: row.roles.iter().map(ToString::to_string).collect(),
+            section: row.section,
+            not_after_us: to_wire(row.not_after),
+            revoked_at_us: row.revoked_at.map(to_wire),
+        });
+        Ok(Response::new(w::OperatorsAnswer { operators: operators.collect() }))
     }
 
     async fn alerts(&self, request: Request<w::AlertsRequest>) -> Result<Response<w::AlertsAnswer>, Status> {

@@ -11,6 +11,8 @@ use tonic::server::NamedService;
 use tower::util::{BoxCloneSyncService, Oneshot};
 use tower::{Service, ServiceExt};
 
+use crate::identity::CalledPath;
+
 type Request = http::Request<Body>;
 type Response = http::Response<Body>;
 type One = BoxCloneSyncService<Request, Response, Infallible>;
@@ -46,9 +48,11 @@ impl Service<Request> for Routes {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
-        let name = request.uri().path().split('/').nth(1).unwrap_or_default();
-        match self.services.get(name) {
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let path = CalledPath(request.uri().path().to_owned());
+        let service = self.services.get(path.0.split('/').nth(1).unwrap_or_default());
+        request.extensions_mut().insert(path);
+        match service {
             Some(service) => futures_util::future::Either::Left(service.clone().oneshot(request)),
             None => {
                 let status =

@@ -17,6 +17,7 @@ use tonic::{Code, Status};
 use super::*;
 use crate::admin::{Done, Order, carry_out};
 use crate::authority::{Authority, files};
+use crate::identity::Role;
 
 struct SetClock(AtomicI64);
 
@@ -39,6 +40,10 @@ struct Agent {
     id: String,
     chain_pem: String,
     key_pem: String,
+}
+
+fn operator(name: &str, roles: &[Role]) -> Order {
+    Order::Operator { name: name.to_owned(), roles: roles.iter().copied().collect(), section: None }
 }
 
 fn config(data: &Path) -> Config {
@@ -270,7 +275,7 @@ async fn a_renewed_certificate_has_the_same_identity() {
 #[tokio::test]
 async fn an_operator_does_not_report() {
     let hall = Hall::open().await;
-    carry_out(&hall.running.house, Order::Operator { name: "suzuki".to_owned() }).await.unwrap();
+    carry_out(&hall.running.house, operator("suzuki", &[Role::Department])).await.unwrap();
     let channel = hall.connect(Some(hall.operator("suzuki"))).await.unwrap();
     let refused = send(&mut IntakeClient::new(channel), report(1, 1..=1)).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
@@ -287,9 +292,54 @@ async fn an_endpoint_asks_nothing() {
     let anonymous = QueryClient::new(hall.connect(None).await.unwrap());
     let refused = anonymous.clone().violations(question.clone()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
-    carry_out(&hall.running.house, Order::Operator { name: "suzuki".to_owned() }).await.unwrap();
+    carry_out(&hall.running.house, operator("suzuki", &[Role::Department])).await.unwrap();
     let channel = hall.connect(Some(hall.operator("suzuki"))).await.unwrap();
     assert!(QueryClient::new(channel).violations(question).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_auditor_reads_and_is_refused_what_changes_something_with_the_role_that_it_takes() {
+    let hall = Hall::open().await;
+    carry_out(&hall.running.house, operator("kansa", &[Role::Auditor])).await.unwrap();
+    let mut client = QueryClient::new(hall.connect(Some(hall.operator("kansa"))).await.unwrap());
+    assert!(client.violations(wire::ViolationsRequest::default()).await.is_ok());
+    let status = client.status(wire::StatusRequest {}).await.unwrap().into_inner();
+    assert_eq!(status.roles, ["auditor"]);
+    let close = wire::CloseRequest { key: "11.unapproved_use/SV-01/a".to_owned(), reason: "x".to_owned() };
+    let refused = client.close(close).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let told = grpc::told::text(&refused).unwrap();
+    assert!(told.ja.contains("管理部門") && told.en.contains("the management department"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_of_other_roles_ends_when_the_roles_change() {
+    let hall = Hall::open().await;
+    carry_out(&hall.running.house, operator("suzuki", &[Role::Officer, Role::Department])).await.unwrap();
+    let before = hall.operator("suzuki");
+    // The same roles again: both certificates are welcome.
+    carry_out(&hall.running.house, operator("suzuki", &[])).await.unwrap();
+    let mut client = QueryClient::new(hall.connect(Some(before)).await.unwrap());
+    assert!(client.status(wire::StatusRequest {}).await.is_ok());
+    carry_out(&hall.running.house, operator("suzuki", &[Role::Auditor])).await.unwrap();
+    let refused = client.status(wire::StatusRequest {}).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    let mut client = QueryClient::new(hall.connect(Some(hall.operator("suzuki"))).await.unwrap());
+    let status = client.status(wire::StatusRequest {}).await.unwrap().into_inner();
+    assert_eq!(status.roles, ["auditor"]);
+}
+
+#[tokio::test]
+async fn a_head_of_section_needs_a_section() {
+    let hall = Hall::open().await;
+    let order = operator("sato", &[Role::SectionHead]);
+    let refused = carry_out(&hall.running.house, order).await.unwrap_err();
+    assert!(refused.to_string().contains("--section"), "{refused}");
+    let (name, section) = ("sato".to_owned(), Some("放射線科".to_owned()));
+    let order = Order::Operator { name, roles: [Role::SectionHead].into(), section: section.clone() };
+    carry_out(&hall.running.house, order).await.unwrap();
+    let mut client = QueryClient::new(hall.connect(Some(hall.operator("sato"))).await.unwrap());
+    assert_eq!(client.status(wire::StatusRequest {}).await.unwrap().into_inner().section, section);
 }
 
 #[tokio::test]
