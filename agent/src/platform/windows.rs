@@ -148,6 +148,12 @@ impl Platform for Windows {
     ) -> std::io::Result<()> {
         media::follow(&self.machine, tell)
     }
+
+    #[cfg(windows)]
+    fn follow_services(&self, changed: &mut dyn FnMut() -> bool) -> std::io::Result<()> {
+        // Of a disk nobody knows what runs.
+        if self.machine.live { services::follow(changed) } else { Ok(()) }
+    }
 }
 
 /// A count of 100 nanoseconds since 1601-01-01T00:00:00Z (`FILETIME`); 0 and the largest mean no time.

@@ -13,6 +13,8 @@ use super::places::Places;
 use super::registry::Hive;
 
 mod autostart;
+#[cfg(any(windows, test))]
+mod follower;
 mod jobs;
 mod registered;
 pub(crate) mod running;
@@ -69,6 +71,15 @@ fn ask(names: &[String]) -> Option<Running> {
 #[cfg(not(windows))]
 fn ask(_: &[String]) -> Option<Running> {
     None
+}
+
+/// Calls `changed` when a service started, ended, came or went, until it answers `false`.
+#[cfg(windows)]
+pub(super) fn follow(changed: &mut dyn FnMut() -> bool) -> std::io::Result<()> {
+    /// A person who stops a service sees it in the list of violations while still at the PC; a question costs the
+    /// service control manager a millisecond or two.
+    const APART: std::time::Duration = std::time::Duration::from_secs(5);
+    follower::follow(&mut super::live::services::now, &mut || std::thread::sleep(APART), changed)
 }
 
 #[cfg(test)]

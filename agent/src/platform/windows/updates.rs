@@ -10,9 +10,13 @@ use super::reading::Reading;
 use super::registry::{Hive, Value};
 use super::{Machine, host};
 
+#[cfg(any(windows, test))]
+mod asking;
 mod policy;
 mod remembered;
 
+#[cfg(windows)]
+pub(super) use asking::{SERVICE, Way, way};
 pub(super) use remembered::Answer;
 #[cfg(any(windows, test))]
 pub(super) use remembered::{Remembered, ole_date};

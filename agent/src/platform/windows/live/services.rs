@@ -5,10 +5,10 @@ use std::mem::{offset_of, size_of};
 
 use windows::Win32::Foundation::{ERROR_MORE_DATA, ERROR_SERVICE_DOES_NOT_EXIST, WIN32_ERROR};
 use windows::Win32::System::Services::{
-    CloseServiceHandle, ENUM_SERVICE_STATUS_PROCESSW, EnumServicesStatusExW, OpenSCManagerW, OpenServiceW,
-    QueryServiceStatusEx, SC_ENUM_PROCESS_INFO, SC_HANDLE, SC_MANAGER_CONNECT, SC_MANAGER_ENUMERATE_SERVICE,
-    SC_STATUS_PROCESS_INFO, SERVICE_DRIVER, SERVICE_QUERY_STATUS, SERVICE_RUNNING, SERVICE_STATE_ALL,
-    SERVICE_STATUS_PROCESS, SERVICE_WIN32,
+    CloseServiceHandle, ENUM_SERVICE_STATUS_PROCESSW, ENUM_SERVICE_TYPE, EnumServicesStatusExW,
+    OpenSCManagerW, OpenServiceW, QueryServiceStatusEx, SC_ENUM_PROCESS_INFO, SC_HANDLE, SC_MANAGER_CONNECT,
+    SC_MANAGER_ENUMERATE_SERVICE, SC_STATUS_PROCESS_INFO, SERVICE_DRIVER, SERVICE_QUERY_STATUS,
+    SERVICE_RUNNING, SERVICE_STATE_ALL, SERVICE_STATUS_PROCESS, SERVICE_WIN32,
 };
 use windows::core::{HSTRING, PCWSTR};
 
@@ -39,7 +39,7 @@ impl Drop for Handle {
 /// Asks for everything. `names`: the services of the registry, of which the manager may list less.
 pub(crate) fn ask(names: &[String]) -> Running {
     let mut running = Running::default();
-    match manager().and_then(|manager| list(&manager).map(|listed| (manager, listed))) {
+    match manager().and_then(|manager| list(&manager, SERVICE_WIN32 | SERVICE_DRIVER).map(|listed| (manager, listed))) {
         Ok((manager, mut listed)) => {
             let told: BTreeSet<String> = listed.iter().map(|one| one.name.to_lowercase()).collect();
             for name in names.iter().filter(|name| !told.contains(&name.to_lowercase())) {
@@ -77,6 +77,11 @@ pub(crate) fn states(names: &[String]) -> windows::core::Result<BTreeMap<String,
     Ok(states)
 }
 
+/// Every service of programs as it is now; drivers are told by no look.
+pub(crate) fn now() -> std::io::Result<Vec<Known>> {
+    manager().and_then(|manager| list(&manager, SERVICE_WIN32)).map_err(super::win32)
+}
+
 fn manager() -> windows::core::Result<Handle> {
     #[expect(unsafe_code, reason = "the service control manager is reached by its own functions alone")]
     // SAFETY: both names are null, which means this machine and its only database.
@@ -86,8 +91,8 @@ fn manager() -> windows::core::Result<Handle> {
     handle.map(Handle)
 }
 
-/// Every service and driver.
-fn list(manager: &Handle) -> windows::core::Result<Vec<Known>> {
+/// Every one of these kinds.
+fn list(manager: &Handle, kinds: ENUM_SERVICE_TYPE) -> windows::core::Result<Vec<Known>> {
     let mut all = Vec::new();
     let mut resume = 0;
     for _ in 0..ANSWERS_MAX {
@@ -99,7 +104,7 @@ fn list(manager: &Handle) -> windows::core::Result<Vec<Known>> {
             EnumServicesStatusExW(
                 manager.0,
                 SC_ENUM_PROCESS_INFO,
-                SERVICE_WIN32 | SERVICE_DRIVER,
+                kinds,
                 SERVICE_STATE_ALL,
                 Some(&mut buffer),
                 &raw mut missing,

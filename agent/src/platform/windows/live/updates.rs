@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use windows::Win32::Foundation::VARIANT_FALSE;
 use windows::Win32::System::UpdateAgent::{
     AutomaticUpdates, IAutomaticUpdates2, IUpdate, IUpdateSession, UpdateSession, orcSucceeded,
@@ -13,14 +13,10 @@ use windows::core::BSTR;
 
 use super::com::Com;
 use super::limited::within;
-use crate::platform::windows::updates::{Answer, Remembered, ole_date};
+use crate::platform::windows::updates::{Answer, Remembered, SERVICE, Way, ole_date, way};
 
 /// Other looks wait meanwhile. A weak PC may need longer: its answer is kept, and told by the next look.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// How long an answer holds where nothing was installed or searched for: to go through the list is work for the machine,
-/// and starts its update service where that waits for work.
-const HOLDS: SignedDuration = SignedDuration::from_hours(6);
 
 /// Updates that are told; a machine that was never updated has some hundred.
 const UPDATES_MAX: i32 = 1_000;
@@ -39,13 +35,13 @@ struct Kept {
     answer: Answer,
 }
 
-/// The last answer while it holds; else a new one.
+/// The last answer while it holds; else a new one, if the service of Windows Update runs anyway.
 pub(in crate::platform::windows) fn ask(stamp: &str, now: Timestamp) -> Result<Answer, String> {
-    if let Some(kept) = last().as_ref()
-        && kept.stamp == stamp
-        && (SignedDuration::ZERO..HOLDS).contains(&now.duration_since(kept.at))
-    {
-        return Ok(kept.answer.clone());
+    let kept = last().as_ref().filter(|kept| kept.stamp == stamp).map(|kept| (kept.at, kept.answer.clone()));
+    match way(kept.as_ref().map(|(at, _)| now.duration_since(*at)), runs()) {
+        Way::Kept => return kept.map(|(_, answer)| answer).ok_or_else(String::new),
+        Way::Leave(reason) => return Err(reason),
+        Way::Ask => {}
     }
     let stamp = stamp.to_owned();
     within(LIMIT, "Windows Update", move || {
@@ -53,6 +49,11 @@ pub(in crate::platform::windows) fn ask(stamp: &str, now: Timestamp) -> Result<A
         *last() = Some(Kept { stamp, at: now, answer: answer.clone() });
         Ok(answer)
     })
+}
+
+/// Whether the service runs; `None`: nobody says.
+fn runs() -> Option<bool> {
+    super::services::states(&[SERVICE.to_owned()]).ok()?.remove(SERVICE)
 }
 
 fn last() -> MutexGuard<'static, Option<Kept>> {
