@@ -95,15 +95,22 @@ impl Links {
         self.endpoints_of.keys()
     }
 
-    /// The row of a device, by its place in the ledger.
+    /// The row of a device, by its place in the ledger. A machine that was not listed yet went by its hostname, which
+    /// may differ from its device_id by nothing but case: `pc-01` is not the row `PC-01`, but what that machine was.
     pub(super) fn row(&self, device: &str) -> Option<usize> {
-        self.rows.get(&normal::key(device)).copied()
+        let rows = self.ledger.as_ref().map(|ledger| ledger.devices.as_slice()).unwrap_or_default();
+        self.row_named(device).filter(|index| rows.get(*index).is_some_and(|row| row.device_id == device))
+    }
+
+    /// The row that a person or a machine means by `name`, in any width and case.
+    fn row_named(&self, name: &str) -> Option<usize> {
+        self.rows.get(&normal::key(name)).copied()
     }
 
     fn name(&self, linker: &Linker<'_>, row: &EndpointRow, host: &Host) -> String {
         let rows = self.ledger.as_ref().map(|ledger| ledger.devices.as_slice()).unwrap_or_default();
         // A person said for which device the token was: stronger than any sign.
-        let said = row.device.as_ref().and_then(|id| self.row(id)).and_then(|index| rows.get(index));
+        let said = row.device.as_ref().and_then(|id| self.row_named(id)).and_then(|index| rows.get(index));
         if let Some(device) = said {
             return device.device_id.clone();
         }
@@ -113,7 +120,7 @@ impl Links {
                 let name = host.hostname.clone().filter(|name| !name.trim().is_empty());
                 let name = name.unwrap_or_else(|| row.id.to_string());
                 // A machine that calls itself like a device that it is not must not be judged as that device.
-                if self.row(&name).is_some() { format!("{name} ({})", row.id) } else { name }
+                if self.row_named(&name).is_some() { format!("{name} ({})", row.id) } else { name }
             }
         }
     }

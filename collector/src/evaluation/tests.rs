@@ -216,3 +216,20 @@ async fn a_report_that_changes_no_verdict_is_seen_to_be_judged() {
     assert!(judged >= heard, "judged at {judged}, heard at {heard}");
     assert_eq!(world.collector.shelves.agent_version(endpoint).unwrap().as_deref(), Some("0.1.0"));
 }
+
+#[tokio::test]
+async fn a_machine_whose_hostname_is_its_device_id_in_small_letters_leaves_nothing_behind_when_it_is_listed()
+{
+    let mut world = World::new();
+    let endpoint = world.enrol("sv-01");
+    world.report(endpoint, "sv-01", &["tanaka"]).await;
+    assert_eq!(world.state("08.unlisted_account", "sv-01", "tanaka"), Some(State::Open));
+    let mut listed = ledger(&["SV-01"], &["tanaka"]);
+    listed.devices[0].hostname = Some("sv-01".to_owned());
+    world.import(listed).await;
+    assert_eq!(world.state("08.unlisted_account", "sv-01", "tanaka"), Some(State::Resolved));
+    let open = world.collector.shelves.violations().unwrap();
+    let left: Vec<_> = open.iter().filter(|v| v.device == "sv-01" && v.state != State::Resolved).collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(world.collector.shelves.verdicts_of("sv-01").unwrap(), None);
+}
