@@ -25,6 +25,7 @@ pub mod reading;
 pub mod references;
 pub mod row_reader;
 pub mod sheets;
+pub mod spoilt;
 pub mod table;
 pub mod template;
 pub mod words;

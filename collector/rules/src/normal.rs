@@ -60,6 +60,8 @@ fn is_plain(text: &str) -> bool {
 fn fold_dash(c: char) -> char {
     match c {
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FF0D}' | '\u{30FC}' | '\u{FF70}' | '\u{2500}' => '-',
+        // The wave dash of JIS; CP932 gives U+FF5E for the same letter, which NFKC folds.
+        '\u{301C}' => '~',
         other => other,
     }
 }
@@ -77,6 +79,11 @@ mod tests {
         assert_eq!(key("ＳＶ－０１"), key("sv-01"));
         assert_eq!(key("ｻｰﾊﾞ"), key("サ－バ"));
         assert_eq!(key("　田中　 太郎 "), key("田中 太郎"));
+    }
+
+    #[test]
+    fn both_wave_dashes_are_one() {
+        assert_eq!(key("本館〜別館"), key("本館～別館"));
     }
 
     #[test]

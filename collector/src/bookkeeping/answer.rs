@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::plan::SHEETS;
 use super::reading::Reading;
+use super::spoilt;
 
 /// The fields by which rows are matched with what machines say; each gets its key beside it: `hostname_key`.
 const MATCHED: &[&str] = &[
@@ -74,7 +75,7 @@ fn one<T: Serialize>(row: &T, scope: Option<&Scope>) -> Value {
             ("extra", _) => extra(value),
             _ => value,
         };
-        let key = value.as_str().filter(|_| MATCHED.contains(&field.as_str())).map(normal::key);
+        let key = value.as_str().filter(|_| MATCHED.contains(&field.as_str())).map(|text| key(&field, text));
         let key_name = format!("{field}_key");
         answer.insert(field, value);
         if let Some(key) = key {
@@ -82,6 +83,14 @@ fn one<T: Serialize>(row: &T, scope: Option<&Scope>) -> Value {
         }
     }
     Value::Object(answer)
+}
+
+/// A value as matching compares it: hardware addresses by their digits alone.
+fn key(field: &str, text: &str) -> String {
+    match spoilt::macs(text).filter(|_| field == "mac_address") {
+        Some(macs) => macs.join(" "),
+        None => normal::key(text),
+    }
 }
 
 /// Pairs as an object; of a heading that stands twice both values.

@@ -10,10 +10,12 @@ use super::fault::{Fault, Faults};
 use super::grid::{Cell, Grid, GridRow};
 use super::limits::{CELL_BYTES_MAX, CELLS_MAX, COLUMNS_MAX, ROWS_MAX};
 
-/// Splits a text into rows and cells. Tabs separate where the first line has tabs and no comma, as in Excel's Unicode text.
+/// Characters at the top of a file that say what separates its cells.
+const SAMPLE_CHARACTERS: usize = 8_192;
+
+/// Splits a text into rows and cells.
 pub fn split(file: &str, text: &str) -> Result<Grid, Faults> {
-    let first_line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    let separator = if first_line.contains('\t') && !first_line.contains(',') { '\t' } else { ',' };
+    let separator = separator(text);
     let mut grid = Grid { file: file.to_owned(), sheet: None, rows: Vec::new() };
     let mut row = GridRow { number: 1, cells: Vec::new() };
     let mut cell = String::new();
@@ -31,7 +33,7 @@ pub fn split(file: &str, text: &str) -> Result<Grid, Faults> {
             '"' if cell.is_empty() && !was_quoted => (quoted, was_quoted) = (true, true),
             _ if quoted => cell.push(character),
             _ if character == separator => {
-                row.cells.push(Cell::text(without_guard(&cell)));
+                row.cells.push(cell_of(&cell));
                 cell.clear();
                 was_quoted = false;
             }
@@ -39,7 +41,7 @@ pub fn split(file: &str, text: &str) -> Result<Grid, Faults> {
                 if character == '\r' && characters.peek() == Some(&'\n') {
                     characters.next();
                 }
-                row.cells.push(Cell::text(without_guard(&cell)));
+                row.cells.push(cell_of(&cell));
                 cell.clear();
                 was_quoted = false;
                 let number = row.number;
@@ -60,9 +62,42 @@ pub fn split(file: &str, text: &str) -> Result<Grid, Faults> {
         );
         return Err(Fault { row: Some(row.number), ..Fault::of_file(file, expected) }.into());
     }
-    row.cells.push(Cell::text(without_guard(&cell)));
+    row.cells.push(cell_of(&cell));
     keep(&mut grid, row);
     Ok(grid)
+}
+
+/// Tabs, as in Excel's Unicode text, or commas: whichever stands more often at the top of the file.
+fn separator(text: &str) -> char {
+    let sample = text.chars().take(SAMPLE_CHARACTERS);
+    let (tabs, commas) = sample.fold((0, 0), |(tabs, commas), character| match character {
+        '\t' => (tabs + 1, commas),
+        ',' => (tabs, commas + 1),
+        _ => (tabs, commas),
+    });
+    if tabs > commas { '\t' } else { ',' }
+}
+
+/// A cell without what exports put around it for Excel's sake: our guard against formulas, or `="00123"`.
+fn cell_of(text: &str) -> Cell {
+    let bare = without_guard(text);
+    if bare.len() != text.len() {
+        return Cell::text(bare);
+    }
+    let trimmed = text.trim();
+    let kept = trimmed.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
+    match kept.filter(|kept| !kept.contains('"')) {
+        Some(kept) => Cell::text(kept),
+        None if is_error(trimmed) => Cell::Error(trimmed.to_owned()),
+        None => Cell::text(text),
+    }
+}
+
+/// What Excel saves where a formula has failed, and where a column was too narrow for its number.
+fn is_error(text: &str) -> bool {
+    const ERRORS: [&str; 9] =
+        ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"];
+    ERRORS.contains(&text) || (text.len() >= 4 && text.bytes().all(|byte| byte == b'#'))
 }
 
 fn keep(grid: &mut Grid, row: GridRow) {
@@ -105,6 +140,15 @@ mod tests {
     fn tabs_and_lone_carriage_returns_are_read() {
         assert_eq!(rows("a\tb\n1\t2").len(), 2);
         assert_eq!(rows("a,b\r1,2\r")[1], (2, vec!["1".to_owned(), "2".to_owned()]));
+    }
+
+    #[test]
+    fn what_excel_is_told_by_a_cell_is_no_part_of_it() {
+        let grid = split("a.csv", "=\"00123\",\"=\"\"5E12\"\"\",#N/A,'=\"x\",a=\"b\"\n").expect("a table");
+        let text = |text: &str| Cell::Text(text.to_owned());
+        let expected =
+            [text("00123"), text("5E12"), Cell::Error("#N/A".to_owned()), text("=\"x\""), text("a=\"b\"")];
+        assert_eq!(grid.rows[0].cells, expected);
     }
 
     #[test]

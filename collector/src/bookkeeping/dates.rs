@@ -28,17 +28,45 @@ pub fn parse(text: &str) -> Option<Date> {
     };
     let folded = without_day_of_week(&folded);
     let (era, rest) = split_era(folded);
+    // 令和7年度末: the fiscal year ends in March of the next.
+    if let Some(year) = rest.strip_suffix("年度末") {
+        let year: i16 = arabic(year)?.parse().ok()?;
+        return Date::new(full_year(era, year)?.checked_add(1)?, 3, 31).ok();
+    }
     let rest = arabic(rest)?;
     let (year, month, day) = split_fields(&rest, era.is_some())?;
-    let year = match era {
-        Some(before) => (1..=ERA_YEARS_MAX).contains(&year).then(|| before + year)?,
+    Date::new(full_year(era, year)?, month, day).ok()
+}
+
+fn full_year(era: Option<i16>, year: i16) -> Option<i16> {
+    match era {
+        Some(before) => (1..=ERA_YEARS_MAX).contains(&year).then(|| before + year),
         // Fewer digits than four are an era's year, or a century's; which one is not said.
-        None => (1000..=9999).contains(&year).then_some(year)?,
-    };
-    Date::new(year, month, day).ok()
+        None => (1000..=9999).contains(&year).then_some(year),
+    }
+}
+
+/// Whether nothing but the frame of a date stands there: 令和　　年　　月　　日 of a form, `R  .  .`, or a dash.
+pub fn is_blank(text: &str) -> bool {
+    let frame =
+        |c: char| "年月日/.-・".contains(c) || matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{30FC}');
+    let mut rest: String = text.nfkc().flat_map(char::to_lowercase).filter(|c| !c.is_whitespace()).collect();
+    let written = !rest.is_empty();
+    for name in ERAS.iter().flat_map(|(names, _)| *names) {
+        // An era alone is no frame: `R` may be the begin of anything.
+        if rest.len() > name.len() {
+            rest = rest.replacen(name, "", 1);
+        }
+    }
+    written && rest.chars().all(frame)
 }
 
 fn without_day_of_week(text: &str) -> &str {
+    for day in "月火水木金土日".chars() {
+        if let Some(date) = text.strip_suffix("曜日").and_then(|text| text.strip_suffix(day)) {
+            return date;
+        }
+    }
     match text.strip_suffix(')').and_then(|text| text.rsplit_once('(')) {
         Some((date, day))
             if "月火水木金土日".contains(day.trim_end_matches("曜日").trim_end_matches('曜')) =>
@@ -103,6 +131,10 @@ fn split_fields(text: &str, era: bool) -> Option<(i16, i8, i8)> {
     if !era && text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some((text[..4].parse().ok()?, text[4..6].parse().ok()?, text[6..].parse().ok()?));
     }
+    // R070516: with its era, six digits have one meaning.
+    if era && text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some((text[..2].parse().ok()?, text[2..4].parse().ok()?, text[4..].parse().ok()?));
+    }
     let (year, month, day) = match text.split_once('年') {
         Some((year, rest)) => {
             let (month, day) = rest.split_once('月')?;
@@ -147,6 +179,7 @@ mod tests {
             "2026-05-16T00:00:00Z",
             "2026年5月16日(土)",
             "二〇二六年五月十六日",
+            "2026年5月16日土曜日",
         ] {
             check(text, Some("2026-05-16"));
         }
@@ -154,15 +187,50 @@ mod tests {
 
     #[test]
     fn eras_are_read() {
-        for text in
-            ["令和7年5月16日", "R7.5.16", "Ｒ７．５．１６", "r7/5/16", "令7-5-16", "㋿7年5月16日", "R.7.5.16"]
-        {
+        for text in [
+            "令和7年5月16日",
+            "R7.5.16",
+            "Ｒ７．５．１６",
+            "r7/5/16",
+            "令7-5-16",
+            "㋿7年5月16日",
+            "R.7.5.16",
+            "R070516",
+        ] {
             check(text, Some("2025-05-16"));
         }
         check("令和元年5月1日", Some("2019-05-01"));
         check("H31.4.30", Some("2019-04-30"));
         check("S64.1.7", Some("1989-01-07"));
         check("平成33年3月31日", Some("2021-03-31"));
+    }
+
+    #[test]
+    fn the_end_of_a_fiscal_year_is_in_march_of_the_next() {
+        for text in ["令和7年度末", "Ｒ７年度末", "2025年度末", "令和七年度末"] {
+            check(text, Some("2026-03-31"));
+        }
+        check("令和元年度末", Some("2020-03-31"));
+        check("7年度末", None);
+        check("年度末", None);
+    }
+
+    #[test]
+    fn a_form_that_nobody_filled_in_is_blank_and_half_of_one_is_not() {
+        for text in [
+            "令和　　年　　月　　日",
+            "　年　月　日",
+            "R  .  .",
+            "平成・令和　　年　　月　　日",
+            "－",
+            "　/　/　",
+        ] {
+            assert!(is_blank(text), "{text}");
+        }
+        for text in ["", "　", "令和7年　　月　　日", "令和　　年　　月　1日", "R", "令和", "未定", "元年"]
+        {
+            assert!(!is_blank(text), "{text}");
+        }
     }
 
     #[test]

@@ -168,7 +168,8 @@ fn grids(file: &RawFile) -> Result<Vec<Grid>, Faults> {
     if is_workbook(&file.name) {
         return workbook::open(&file.name, &file.bytes);
     }
-    let text = encoding::decode(&file.bytes).map_err(|expected| Fault::of_file(&file.name, expected))?;
+    let text = encoding::decode(&file.bytes)
+        .map_err(|damage| Fault { row: damage.row, ..Fault::of_file(&file.name, damage.expected) })?;
     Ok(vec![comma_separated::split(&file.name, &text)?])
 }
 

@@ -9,6 +9,7 @@ use super::fault::{Fault, Faults, shown};
 use super::grid::{Cell, Grid, GridRow};
 use super::headings::Headings;
 use super::plan::SheetPlan;
+use super::spoilt;
 use super::words::{self, Words, fold};
 use super::workbook::excel_date;
 
@@ -87,7 +88,7 @@ impl RowReader<'_> {
         let spoilt = match &cell {
             Cell::Number(number) => number.fract() != 0.0 || number.abs() >= EXACT_NUMBER_MAX,
             Cell::Date(_) => true,
-            Cell::Text(text) => is_scientific(text),
+            Cell::Text(text) => spoilt::is_spoilt(text),
             Cell::Empty | Cell::Error(_) => false,
         };
         if spoilt {
@@ -119,6 +120,22 @@ impl RowReader<'_> {
             .filter(|text| !words::NOTHING.iter().any(|nothing| fold(nothing) == fold(text)))
     }
 
+    /// Hardware addresses, or a word for nothing.
+    pub fn mac(&mut self, field: &str) -> Option<String> {
+        let text = self.hint(field)?;
+        if spoilt::macs(&text).is_none() {
+            self.fault(
+                field,
+                Text::new(
+                    "MAC アドレス（16 進数 12 桁。例 00:11:22:AA:BB:CC）。Excel が時刻や数値に変えていないか確かめてください",
+                    "a MAC address of twelve hexadecimal digits, such as 00:11:22:AA:BB:CC; Excel may have made a time or a number of it",
+                ),
+            );
+            return None;
+        }
+        Some(text)
+    }
+
     /// One of a few words.
     pub fn word<T: Copy>(&mut self, field: &str, words: Words<T>) -> Option<T> {
         let text = match self.cell(field) {
@@ -142,26 +159,23 @@ impl RowReader<'_> {
     pub fn date(&mut self, field: &str) -> Option<Date> {
         let date = match self.cell(field) {
             Cell::Empty => return None,
+            Cell::Text(text) if dates::is_blank(&text) => return None,
             Cell::Date(date) => Some(date),
             Cell::Number(number) if SERIAL_DAYS.contains(&number) => excel_date(number, false),
             cell => dates::parse(&cell.shown()),
         };
         if date.is_none() {
-            self.fault(
-                field,
-                Text::new(
-                    "年まで一つに決まる日付（例 2026-05-16、2026/5/16、2026年5月16日、令和8年5月16日、R8.5.16）",
-                    "a date with one meaning, such as 2026-05-16, 2026/5/16, 令和8年5月16日 or R8.5.16",
-                ),
-            );
+            self.fault(field, one_day());
         }
         date
     }
 
     /// A day that must be there.
     pub fn required_date(&mut self, field: &str) -> Date {
-        if self.cell(field).is_empty() {
-            self.required(field);
+        match self.cell(field) {
+            Cell::Empty => drop(self.required(field)),
+            Cell::Text(text) if dates::is_blank(&text) => self.fault(field, one_day()),
+            _ => {}
         }
         self.date(field).unwrap_or_default()
     }
@@ -243,6 +257,13 @@ impl RowReader<'_> {
     }
 }
 
+fn one_day() -> Text {
+    Text::new(
+        "年まで一つに決まる日付（例 2026-05-16、2026/5/16、2026年5月16日、令和8年5月16日、R8.5.16）",
+        "a date with one meaning, such as 2026-05-16, 2026/5/16, 令和8年5月16日 or R8.5.16",
+    )
+}
+
 fn scope_of(text: &str) -> Scope {
     let folded = fold(text);
     if words::ALL_DEVICES.iter().any(|all| fold(all) == folded) {
@@ -255,11 +276,4 @@ fn scope_of(text: &str) -> Scope {
         Some((_, name)) => Scope::Group(name.trim().to_owned()),
         None => Scope::Device(text.to_owned()),
     }
-}
-
-/// `1.23E+11`: what Excel makes of a long number, having thrown the rest away.
-fn is_scientific(text: &str) -> bool {
-    let Some((number, exponent)) = text.split_once("E+") else { return false };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits(exponent) && digits(&number.replacen('.', "", 1))
 }

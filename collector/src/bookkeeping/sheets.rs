@@ -53,7 +53,7 @@ fn device(row: &mut RowReader<'_>) -> Device {
         kind: row.word("kind", words::DEVICE_KINDS).unwrap_or_default(),
         serial_number: row.hint("serial_number"),
         hardware_uuid: row.hint("hardware_uuid"),
-        mac_address: row.hint("mac_address"),
+        mac_address: row.mac("mac_address"),
         location: row.text("location"),
         department: row.text("department"),
         users: row.text("users"),

@@ -153,10 +153,14 @@ pub const NOTHING: &[&str] = &[
     "none",
     "unknown",
     "読取不可",
+    "DHCP",
+    "自動",
+    "自動取得",
+    "ー",
 ];
 
 /// What stands for the cell above. Nobody can tell how far it reaches once rows are sorted.
-pub const DITTO: &[&str] = &["〃", "々", "\"", "''", "同上", "↑", "上に同じ"];
+pub const DITTO: &[&str] = &["〃", "々", "\"", "''", "″", "”", "同上", "↑", "上に同じ"];
 
 /// The value that a cell's text means.
 pub fn meaning<T: Copy>(words: Words<T>, text: &str) -> Option<T> {
