@@ -24,6 +24,9 @@ mod revoke;
 /// A token that nobody used for a month was forgotten or stolen.
 const TOKEN_VALID_MAX: SignedDuration = SignedDuration::from_hours(31 * 24);
 
+/// Who is named in the log for an order: whoever may write in the data folder.
+const ADMINISTRATOR: &str = "administrator";
+
 /// A data folder with everything in it, opened.
 pub struct House {
     /// The data folder.

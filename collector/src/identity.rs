@@ -8,6 +8,7 @@ use daicho_proto::endpoint::EndpointId;
 use tonic::{Request, Status};
 use x509_parser::extensions::GeneralName;
 
+use crate::chronicle::refusals::{Attempt, Refusals};
 use crate::shelves::{EndpointRow, OperatorRow, Shelves};
 use crate::store::StoreError;
 
@@ -68,6 +69,8 @@ impl Caller {
 #[derive(Debug, Default)]
 pub struct Gate {
     known: RwLock<Known>,
+    /// Who was refused, until the log has it.
+    pub refusals: Refusals,
 }
 
 #[derive(Debug, Default)]
@@ -134,7 +137,7 @@ impl Gate {
     fn caller<'a, T>(&self, request: &'a Request<T>) -> Result<&'a Caller, Status> {
         let peer = request.extensions().get::<Peer>();
         let Some(caller) = peer.and_then(|peer| peer.caller.as_deref()) else {
-            return Err(refused(
+            return Err(self.refused(
                 request,
                 Status::unauthenticated(
                     "this service needs a client certificate of this collector; an agent gets one with \
@@ -147,7 +150,7 @@ impl Gate {
                 "this certificate was revoked or is not known here; an agent has to enrol again, a person needs a \
                  new certificate from `daicho-collector operator NAME`",
             );
-            return Err(refused(request, status));
+            return Err(self.refused(request, status));
         }
         Ok(caller)
     }
@@ -156,7 +159,7 @@ impl Gate {
     pub fn endpoint<T>(&self, request: &Request<T>) -> Result<EndpointId, Status> {
         match self.caller(request)? {
             Caller::Endpoint { id, .. } => Ok(*id),
-            Caller::Operator { .. } => Err(refused(
+            Caller::Operator { .. } => Err(self.refused(
                 request,
                 Status::permission_denied(
                     "this service takes the reports of agents; an operator's certificate does not fit here",
@@ -173,7 +176,7 @@ impl Gate {
                 known.operators.get(name).map(|person| person.operator.clone()).unwrap_or_default()
             }
             Caller::Endpoint { .. } => {
-                return Err(refused(
+                return Err(self.refused(
                     request,
                     Status::permission_denied(
                         "this service answers people of the management department; an agent's certificate does not fit here",
@@ -185,23 +188,39 @@ impl Gate {
         match permissions::allowed(path, &operator) {
             Ok(()) => Ok(operator),
             Err(text) => {
-                Err(refused(request, crate::grpc::told::with_text(tonic::Code::PermissionDenied, &text)))
+                Err(self.refused(request, crate::grpc::told::with_text(tonic::Code::PermissionDenied, &text)))
             }
         }
+    }
+
+    fn refused<T>(&self, request: &Request<T>, status: Status) -> Status {
+        let peer = request.extensions().get::<Peer>();
+        let (address, caller) = (peer.map(|peer| peer.address), peer.and_then(|peer| peer.caller.as_ref()));
+        let path = request.extensions().get::<CalledPath>().map(|path| path.0.as_str());
+        tracing::warn!(?address, ?caller, path, reason = status.message(), "Request refused.");
+        let who = caller.map(|caller| match caller.as_ref() {
+            Caller::Endpoint { id, .. } => format!("endpoint:{id}"),
+            Caller::Operator { name, .. } => name.clone(),
+        });
+        let path = path.unwrap_or_default();
+        let (method, needed) = match permissions::needed(path) {
+            Some(needed) => (path.trim_start_matches("/daicho.v1.").to_owned(), needed.to_vec()),
+            // The path is the caller's own text: only what is ours is kept.
+            None => (String::new(), Vec::new()),
+        };
+        self.refusals.add(Attempt {
+            who,
+            method,
+            needed,
+            address: address.map(|address| address.ip().to_string()),
+        });
+        status
     }
 }
 
 /// The path of a request, `/daicho.v1.Query/Violations`: put into its extensions before it reaches its service.
 #[derive(Clone, Debug)]
 pub struct CalledPath(pub String);
-
-fn refused<T>(request: &Request<T>, status: Status) -> Status {
-    let peer = request.extensions().get::<Peer>();
-    let (address, caller) = (peer.map(|peer| peer.address), peer.and_then(|peer| peer.caller.as_ref()));
-    let path = request.extensions().get::<CalledPath>().map(|path| path.0.as_str());
-    tracing::warn!(?address, ?caller, path, reason = status.message(), "Request refused.");
-    status
-}
 
 /// The person who calls, in a service that stands behind [`operators_only`].
 pub fn person<T>(request: &Request<T>) -> Result<&Operator, Status> {

@@ -9,6 +9,7 @@ pub mod admin;
 pub mod alerts;
 pub mod authority;
 pub mod bookkeeping;
+pub mod chronicle;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -30,8 +31,10 @@ pub struct Collector {
     pub clock: Arc<dyn clock::Clock>,
     /// The ledger's current version.
     ledger: RwLock<Arc<Ledger>>,
-    /// Held by whoever reads, decides and writes violations, notices or the ledger.
+    /// Held by whoever reads, decides and writes violations, notices, the ledger or the log.
     pub judging: tokio::sync::Mutex<()>,
+    /// An entry waits to be taken into the log.
+    pub chronicle_filled: Notify,
     /// A notice was added to the outbox.
     pub outbox_filled: Notify,
     /// Who is told, once `serve` has read the configuration: for `daicho alerts` and its test.
@@ -59,6 +62,7 @@ impl Collector {
         clock: Arc<dyn clock::Clock>,
     ) -> Result<Self, store::StoreError> {
         let shelves = shelves::Shelves::new(store);
+        chronicle::begin(&shelves, clock.now())?;
         let ledger = match shelves.ledger_versions()?.last() {
             Some(version) => shelves.ledger(version.number)?.unwrap_or_default(),
             None => Ledger::default(),
@@ -79,6 +83,7 @@ impl Collector {
             clock,
             ledger: RwLock::new(Arc::new(ledger)),
             judging: tokio::sync::Mutex::new(()),
+            chronicle_filled: Notify::new(),
             outbox_filled: Notify::new(),
             outbox: OnceLock::new(),
         })

@@ -173,7 +173,10 @@ fn run(arguments: &Arguments) -> Result<()> {
         Some(done) => done,
         None => runtime()?.block_on(async {
             let house = House::open(data, config, clock())?;
-            admin::carry_out(&house, order).await
+            let done = admin::carry_out(&house, order).await;
+            // No collector runs that would do it.
+            daicho_collector::chronicle::waiting::take(&house.collector, true).await?;
+            done
         })?,
     };
     tell(done, &say, &hint);

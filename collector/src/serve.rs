@@ -14,7 +14,7 @@ use crate::admin::{House, OrderError, control};
 use crate::authority::init;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::{alerts, evaluation, grpc, intake, telemetry};
+use crate::{alerts, chronicle, evaluation, grpc, intake, telemetry};
 
 #[cfg(test)]
 mod tests;
@@ -85,6 +85,7 @@ pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result
     let listener = bind(house.config.listen)?;
     let address = listener.local_addr().map_err(|source| listen_error(house.config.listen, source))?;
 
+    let (stop, _) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(control::answer_all(control::listen(data)?, Arc::clone(&house)));
     let mut telemetry_address = None;
@@ -93,12 +94,12 @@ pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result
         telemetry_address = Some(bound);
         tasks.spawn(answering);
     }
+    tasks.spawn(chronicle::waiting::run(Arc::clone(collector), stop.subscribe()));
     let heard = Arc::clone(collector);
     tasks.spawn(async move { intake::keep_heard(&heard).await });
 
     // A house is opened once: nobody set it before.
     let _ = collector.outbox.set(Arc::clone(&outbox));
-    let (stop, _) = watch::channel(false);
     let alerting = tokio::spawn(alerts::run(Arc::clone(collector), outbox, asked(stop.subscribe())));
     let evaluating = tokio::spawn(evaluation::run(Arc::clone(collector), stop.subscribe()));
     let routes = grpc::routes(collector, authority, house.config.authority.endpoint_days);
@@ -136,6 +137,9 @@ impl Running {
             self.evaluating.abort();
         }
         intake::Heard::flush(&self.house.collector).await;
+        if let Err(error) = chronicle::waiting::take(&self.house.collector, true).await {
+            tracing::warn!(%error, "Entries for the log wait until the next start.");
+        }
         // The socket of a stopped collector would only refuse; that it is gone already is just as well.
         let _ = std::fs::remove_file(control::socket(&self.house.data));
         tracing::info!("Collector stopped.");

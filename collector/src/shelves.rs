@@ -261,6 +261,21 @@ impl Shelves {
         self.all(&format!("history/{}//", by_device(key)))
     }
 
+    /// A violation's steps as they are kept, oldest first.
+    pub fn history_lines(&self, key: &str) -> Result<Vec<Vec<u8>>, StoreError> {
+        let prefix = format!("history/{}//", by_device(key));
+        let (mut lines, mut after): (Vec<Vec<u8>>, Option<Vec<u8>>) = (Vec::new(), None);
+        loop {
+            let page = self.store.scan(prefix.as_bytes(), after.as_deref(), SCAN_PAGE)?;
+            after = page.last().map(|(key, _)| key.clone());
+            let full = page.len() == SCAN_PAGE;
+            lines.extend(page.into_iter().map(|(_, value)| value));
+            if !full {
+                return Ok(lines);
+            }
+        }
+    }
+
     /// At most `limit` violations that come after the one with the key `after`, by device, rule and subject.
     pub fn violations_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<Violation>, StoreError> {
         let after = after.map(|key| format!("violation/{}", by_device(key)));

@@ -108,7 +108,12 @@ pub enum StoreError {
 }
 
 /// The form of what lies in the store. It rises when an older program could not read a newer store.
-pub const FORMAT: u64 = 1;
+///
+/// 1: without a log. 2: with the log of `chronicle.rs`, past which a program of form 1 would write.
+pub const FORMAT: u64 = 2;
+
+/// The form before there was a log; it is taken over when the rooms are opened.
+const FORMAT_BEFORE_LOG: u64 = 1;
 
 /// Where a store says its form.
 const FORMAT_KEY: &str = "meta/format";
@@ -123,7 +128,7 @@ pub fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
     let format =
         format.as_deref().map(|text| std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()));
     match format {
-        Some(Some(FORMAT)) => {}
+        Some(Some(FORMAT | FORMAT_BEFORE_LOG)) => {}
         None => {
             let mut batch = Batch::default();
             batch.put(FORMAT_KEY, FORMAT.to_string());
@@ -143,6 +148,16 @@ pub fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
     Ok(store)
 }
 
+/// Whether the store has the form of before there was a log.
+pub fn format_before_log(store: &dyn Store) -> Result<bool, StoreError> {
+    Ok(store.get(FORMAT_KEY.as_bytes())?.as_deref() == Some(FORMAT_BEFORE_LOG.to_string().as_bytes()))
+}
+
+/// Says in `batch` that the store has today's form.
+pub fn put_format(batch: &mut Batch) {
+    batch.put(FORMAT_KEY, FORMAT.to_string());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,10 +167,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = StoreConfig::Sled { path: folder.path().join("store") };
         let mut batch = Batch::default();
-        batch.put(FORMAT_KEY, "2");
+        batch.put(FORMAT_KEY, "3");
         open(&config).unwrap().commit(batch).unwrap();
         let error = open(&config).err().unwrap().to_string();
-        assert!(error.contains("form 2") && error.contains("knows 1"), "{error}");
+        assert!(error.contains("form 3") && error.contains("knows 2"), "{error}");
     }
 
     #[test]

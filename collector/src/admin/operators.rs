@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Done, House, OrderError};
+use super::{ADMINISTRATOR, Done, House, OrderError};
 use crate::authority::init;
+use crate::chronicle::What;
 use crate::identity::Role;
 use crate::shelves::OperatorRow;
 use crate::store::Batch;
@@ -61,7 +62,9 @@ pub async fn make(house: &House, wanted: Wanted, port: u16) -> Result<Done, Orde
     };
     let mut batch = Batch::default();
     batch.put_operator(&row);
+    batch.put_waiting(now, ADMINISTRATOR, What::of_operator(&row));
     house.collector.writer.commit(batch).await?;
+    house.collector.chronicle_filled.notify_one();
     house.collector.gate.set_operator(&row);
     let address = house.address_for_operators(port);
     let folder = init::write_operator(&house.data, &name, &house.authority, &issued, &key, &address)?;

@@ -2,7 +2,8 @@
 
 use daicho_rules::normal;
 
-use super::{Done, House, OrderError};
+use super::{ADMINISTRATOR, Done, House, OrderError};
+use crate::chronicle::What;
 use crate::shelves::EndpointRow;
 use crate::store::Batch;
 
@@ -21,7 +22,11 @@ pub(super) async fn revoke(house: &House, who: &str, reason: &str) -> Result<Don
     row.revoked_because = Some(reason.to_owned());
     let mut batch = Batch::default();
     batch.put_endpoint(&row);
+    let (hostname, because) = (row.hostname.clone(), reason.to_owned());
+    let what = What::EndpointRevoked { endpoint: row.id, hostname, reason: because };
+    batch.put_waiting(collector.clock.now(), ADMINISTRATOR, what);
     collector.writer.commit(batch).await?;
+    collector.chronicle_filled.notify_one();
     collector.gate.set_endpoint(&row);
     collector.nudge(row.id);
     tracing::warn!(endpoint = %row.id, hostname = ?row.hostname, reason, "Endpoint revoked.");
@@ -41,7 +46,10 @@ async fn revoke_operator(house: &House, name: &str, reason: &str) -> Result<Done
     row.revoked_at = Some(collector.clock.now());
     let mut batch = Batch::default();
     batch.put_operator(&row);
+    let what = What::OperatorRevoked { name: name.to_owned(), reason: reason.to_owned() };
+    batch.put_waiting(collector.clock.now(), ADMINISTRATOR, what);
     collector.writer.commit(batch).await?;
+    collector.chronicle_filled.notify_one();
     collector.gate.set_operator(&row);
     tracing::warn!(operator = name, reason, "Operator revoked.");
     Ok(Done::Revoked { who: format!("operator:{name}") })

@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status};
 use super::token::{self, TokenRow};
 use super::{Authority, Issued};
 use crate::Collector;
+use crate::chronicle::What;
 use crate::identity::Peer;
 use crate::shelves::EndpointRow;
 use crate::store::Batch;
@@ -88,8 +89,10 @@ impl Enrolling {
         };
         let mut batch = Batch::default();
         batch.put_endpoint(&endpoint);
+        batch.put_waiting(now, &format!("endpoint:{id}"), What::of_endpoint(&endpoint));
         batch.put_json(shelf, &TokenRow { used_at: Some(now), used_by: Some(id), ..row });
         self.collector.writer.commit(batch).await.map_err(unavailable)?;
+        self.collector.chronicle_filled.notify_one();
         self.collector.gate.set_endpoint(&endpoint);
         self.collector.nudge(id);
         tracing::info!(endpoint = %id, hostname = ?endpoint.hostname, not_after = %issued.not_after, "Endpoint enrolled.");

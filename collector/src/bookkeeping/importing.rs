@@ -10,6 +10,7 @@ use super::passwords::Passwords;
 use super::reading::{self, Opened};
 use super::sheets::Known;
 use crate::Collector;
+use crate::chronicle::{Chronicle, What};
 use crate::shelves::LedgerVersion;
 use crate::store::{Batch, StoreError};
 
@@ -115,6 +116,8 @@ pub async fn adopt(
     };
     let mut batch = Batch::default();
     batch.put_ledger(&version, &ledger);
+    let what = What::of_ledger(&version, &ledger);
+    Chronicle::open(&collector.shelves)?.append(&mut batch, version.imported_at, &version.imported_by, what);
     collector.shelves.commit(batch)?;
     collector.set_ledger(ledger);
     collector.nudge_all();

@@ -12,11 +12,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::links::Links;
 use crate::Collector;
+use crate::chronicle::{Chronicle, What};
 use crate::shelves::{DeviceVerdicts, Notice, RuleVerdict};
 use crate::store::{Batch, StoreError};
 
 /// That a violation is still seen is written this often: more often is wear without news.
 const LAST_SEEN_STEP: SignedDuration = SignedDuration::from_hours(1);
+
+/// Who is named in what nobody but the rules decided.
+const DAICHO: &str = "daicho";
 
 /// One device to judge.
 #[derive(Clone, Debug)]
@@ -60,7 +64,8 @@ pub(super) fn judge(collector: &Collector, jobs: &[Job]) -> Result<usize, StoreE
     let begun = std::time::Instant::now();
     let now = collector.clock.now();
     let mut batch = Batch::default();
-    let mut notices = Notices { next: collector.shelves.last_notice()? + 1, added: 0 };
+    let chronicle = Chronicle::open(&collector.shelves)?;
+    let mut notices = Notices { next: collector.shelves.last_notice()? + 1, added: 0, chronicle };
     for job in jobs {
         match &job.gone {
             Some(moved_to) => end(collector, job, moved_to.as_deref(), now, &mut batch, &mut notices)?,
@@ -115,6 +120,9 @@ fn judge_one(
             && now.duration_since(before.judged_at) < LAST_SEEN_STEP
             && *before == DeviceVerdicts { judged_at: before.judged_at, ..verdicts.clone() }
     };
+    if let Some(what) = What::of_verdicts(before.as_ref(), &verdicts) {
+        notices.chronicle.append(batch, now, DAICHO, what);
+    }
     if !before.as_ref().is_some_and(same) {
         batch.put_verdicts(&verdicts);
     }
@@ -205,7 +213,7 @@ fn end(
         let step = Step {
             at: now,
             what: StepKind::Resolved,
-            by: "daicho".to_owned(),
+            by: DAICHO.to_owned(),
             reason: Some(reason.clone()),
             summary: old.summary.clone(),
             evidence: old.evidence.clone(),
@@ -215,12 +223,15 @@ fn end(
     }
     if collector.shelves.verdicts_of(&job.device)?.is_some() {
         batch.remove_verdicts(&job.device);
+        let what = What::DeviceCeased { device: job.device.clone() };
+        notices.chronicle.append(batch, now, DAICHO, what);
     }
     Ok(())
 }
 
-/// Numbers for new notices.
+/// Numbers for new notices, and the pen for the log.
 struct Notices {
+    chronicle: Chronicle,
     next: u64,
     added: usize,
 }
@@ -232,6 +243,9 @@ fn keep(
     batch: &mut Batch,
     notices: &mut Notices,
 ) -> Result<(), StoreError> {
+    if let Some((at, by, what)) = What::of_change(&change) {
+        notices.chronicle.append(batch, at, &by, what);
+    }
     let Change { violation, step } = change;
     batch.put_violation(&violation);
     let Some(step) = step else { return Ok(()) };

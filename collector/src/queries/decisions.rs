@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{QueryError, violations};
 use crate::Collector;
+use crate::chronicle::{Chronicle, What};
 use crate::store::Batch;
 
 /// Characters of a reason or note: a page. It is kept forever in the history.
@@ -47,8 +48,12 @@ async fn decide(
 ) -> Result<Violation, QueryError> {
     let _judging = collector.judging.lock().await;
     let known = violations::violation(collector, key)?;
-    let Change { violation, step } = decision(&known, collector.clock.now()).map_err(QueryError::Refused)?;
+    let change = decision(&known, collector.clock.now()).map_err(QueryError::Refused)?;
     let mut batch = Batch::default();
+    if let Some((at, by, what)) = What::of_change(&change) {
+        Chronicle::open(&collector.shelves)?.append(&mut batch, at, &by, what);
+    }
+    let Change { violation, step } = change;
     batch.put_violation(&violation);
     if let Some(step) = &step {
         batch.put_step(&violation.key, collector.shelves.history(&violation.key)?.len(), step);

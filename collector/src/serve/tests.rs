@@ -474,8 +474,8 @@ async fn a_broken_backup_changes_nothing() {
     let mut changed = whole.clone();
     changed[whole.len() / 2] ^= 1;
     let mut newer = whole.clone();
-    newer[16 + 7] = 2;
-    for (bytes, word) in [(&changed[..], ""), (&whole[..whole.len() - 40], ""), (&newer[..], "form 2")] {
+    newer[16 + 7] = 3;
+    for (bytes, word) in [(&changed[..], ""), (&whole[..whole.len() - 40], ""), (&newer[..], "form 3")] {
         std::fs::write(&file, bytes).unwrap();
         let data = folder.path().join("data");
         let error = crate::admin::backup::restore(&to, &data).unwrap_err().to_string();

@@ -1,0 +1,102 @@
+//! How everything stood at some moment, by the log alone: what a report at any date rests on, and what `verify` compares
+//! the shelves with.
+
+use std::collections::BTreeMap;
+
+use daicho_rules::violation::{Step, Violation};
+use jiff::Timestamp;
+
+use super::what::history_step;
+use super::{Digest, Entry, What};
+use crate::shelves::{LedgerVersion, RuleVerdict, Shelves};
+use crate::store::StoreError;
+
+/// How everything stood.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The violations by key, resolved ones too.
+    pub violations: BTreeMap<String, Life>,
+    /// What the rules said of each device.
+    pub devices: BTreeMap<String, Said>,
+    /// The ledger's versions with the digests of their contents, oldest first.
+    pub ledgers: Vec<(LedgerVersion, Digest)>,
+}
+
+/// A violation and what the log knows of its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// As it stood after its last step.
+    pub violation: Violation,
+    /// Steps of before the log, and the digest of them.
+    pub before: Option<(u64, Digest)>,
+    /// The steps since the log began, oldest first.
+    pub steps: Vec<Step>,
+}
+
+/// What the rules said of a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// The ledger's group.
+    pub group: Option<String>,
+    /// By rule.
+    pub rules: BTreeMap<String, RuleVerdict>,
+    /// When something of it last changed.
+    pub at: Timestamp,
+}
+
+impl Standing {
+    /// How everything stood at `until`.
+    pub fn at(shelves: &Shelves, until: Timestamp) -> Result<Self, StoreError> {
+        let mut standing = Standing::default();
+        shelves.chronicle_until(until, |entry| standing.take(entry))?;
+        Ok(standing)
+    }
+
+    /// Goes on by one entry.
+    pub fn take(&mut self, entry: &Entry) {
+        match &entry.what {
+            What::ViolationTaken { steps, history, violation } => {
+                let life = Life {
+                    violation: (**violation).clone(),
+                    before: Some((*steps, *history)),
+                    steps: Vec::new(),
+                };
+                self.violations.insert(violation.key.clone(), life);
+            }
+            What::ViolationStep { step, reason, violation } => {
+                let step = history_step(entry.at, &entry.by, *step, reason.as_deref(), violation);
+                match self.violations.get_mut(&violation.key) {
+                    Some(life) => {
+                        life.violation.clone_from(violation);
+                        life.steps.push(step);
+                    }
+                    None => {
+                        let life = Life { violation: (**violation).clone(), before: None, steps: vec![step] };
+                        self.violations.insert(violation.key.clone(), life);
+                    }
+                }
+            }
+            What::Verdicts { device, group, rules, silent } => {
+                let said = self.devices.entry(device.clone()).or_default();
+                said.group.clone_from(group);
+                said.at = entry.at;
+                said.rules.extend(rules.iter().map(|rule| (rule.rule.clone(), rule.clone())));
+                said.rules.retain(|rule, _| !silent.contains(rule));
+            }
+            What::DeviceCeased { device } => {
+                self.devices.remove(device);
+            }
+            What::LedgerVersion { version, digest } => self.ledgers.push((version.clone(), *digest)),
+            What::Begun { .. }
+            | What::Decision { .. }
+            | What::Application { .. }
+            | What::Refused { .. }
+            | What::OperatorCertificate { .. }
+            | What::OperatorRevoked { .. }
+            | What::EndpointJoined { .. }
+            | What::EndpointRevoked { .. }
+            | What::Note { .. }
+            | What::Unknown => {}
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Proves that nothing was altered or removed.
