@@ -23,6 +23,7 @@ pub mod manual;
 pub mod operators;
 pub mod output;
 pub mod questions;
+pub mod report;
 pub mod roles;
 pub mod status;
 pub mod violations;
@@ -69,6 +70,7 @@ enum Command {
     Exceptions(exceptions::Arguments),
     Status(status::Arguments),
     Operators(operators::Arguments),
+    Report(report::Arguments),
     Ledger(ledger::Arguments),
     Alerts(alerts::Arguments),
     Check(check::Arguments),
@@ -163,6 +165,7 @@ impl Arguments {
             Command::Exceptions(arguments) => exceptions::run(arguments, context).await,
             Command::Status(arguments) => status::run(arguments, context).await,
             Command::Operators(arguments) => operators::run(arguments, context).await,
+            Command::Report(arguments) => report::run(arguments, context).await,
             Command::Ledger(arguments) => ledger::run(arguments, context).await,
             Command::Alerts(arguments) => alerts::run(arguments, context).await,
             Command::Check(arguments) => check::run(&arguments, context),

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use daicho_proto::endpoint::EndpointId;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 
 use crate::Collector;
-use crate::store::StoreError;
+use crate::chronicle::What;
+use crate::store::{Batch, StoreError};
 
 mod judging;
 mod links;
@@ -27,6 +28,9 @@ const TICK: Duration = Duration::from_secs(60);
 
 /// After a start, agents come back for this long before anybody is judged for silence: the silence may be our own.
 const FIRST_PASS_AFTER: Duration = Duration::from_secs(120);
+
+/// Everything is judged once in this time.
+const LOOKED_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// What waits to be judged: each endpoint once, however often it reported.
 #[derive(Debug, Default)]
@@ -95,7 +99,34 @@ pub async fn run(collector: Arc<Collector>, mut stop: watch::Receiver<bool>) {
         let due = judged_hour != Some(hour) && started.elapsed() >= FIRST_PASS_AFTER;
         if evaluator.work(due).await && due {
             judged_hour = Some(hour);
+            note(&evaluator.collector).await;
         }
+    }
+}
+
+/// Notes in the log that everything was judged: a day of which it says nothing is a day on which nobody looked.
+async fn note(collector: &Arc<Collector>) {
+    let now = collector.clock.now();
+    let counting = Arc::clone(collector);
+    let counted = blocking(move || {
+        let (shelves, mut heard) = (&counting.shelves, 0);
+        for row in shelves.endpoints()?.iter().filter(|row| row.revoked_at.is_none()) {
+            let last = counting.heard.of(row.id).max(shelves.heard(row.id)?.0);
+            heard += u64::from(last.is_some_and(|at| now.duration_since(at) < LOOKED_EVERY));
+        }
+        Ok((shelves.verdicts()?.len() as u64, heard))
+    });
+    let kept = match counted.await {
+        Ok((devices, heard)) => {
+            let mut batch = Batch::default();
+            batch.put_waiting(now, "daicho", What::Judged { devices, heard });
+            collector.writer.commit(batch).await.map_err(|error| error.to_string())
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    match kept {
+        Ok(()) => collector.chronicle_filled.notify_one(),
+        Err(error) => tracing::error!(error, "It could not be noted that everything was judged."),
     }
 }
 

@@ -20,6 +20,7 @@ pub mod bookkeeping;
 mod connections;
 mod intake;
 pub mod query;
+pub mod reports;
 mod routes;
 pub mod tls;
 pub mod told;
@@ -54,6 +55,7 @@ pub fn routes(collector: &Arc<Collector>, authority: &Arc<Authority>, endpoint_d
         .with(InterceptedService::new(intake, agents))
         .with(query::query_service(collector))
         .with(bookkeeping::service(collector))
+        .with(reports::service(collector))
 }
 
 /// Serves until `stop` comes, then lets open requests end.

@@ -18,6 +18,7 @@ pub mod grpc;
 pub mod identity;
 pub mod intake;
 pub mod queries;
+pub mod report;
 pub mod serve;
 pub mod shelves;
 pub mod store;

@@ -1,6 +1,7 @@
 //! Journeys of the real programs, the house's own rules, load and kill tests. Here: what they share.
 
 pub mod agreement;
+pub mod calendar;
 pub mod daemons;
 pub mod drill;
 pub mod machine;

@@ -3,13 +3,14 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::calendar::Calendar;
 use crate::daemons::free_address;
-use crate::programs::{Running, command, expect, run, until};
+use crate::programs::{Running, command, expect, until};
 use crate::virtual_machine::HOST;
 
 /// A collector with its authority, its store and its first operator.
@@ -20,19 +21,25 @@ pub struct Site {
     /// Its metrics and health.
     pub telemetry: SocketAddr,
     collector: Option<Running>,
+    calendar: Option<Calendar>,
 }
 
 impl Site {
     /// Makes the authority and the configuration; `alerts` is the configuration's part on telling.
     pub fn prepare(alerts: &str) -> Self {
+        Site::prepare_on(alerts, |_| None)
+    }
+
+    /// The same, where every program sees the calendar that `calendar` makes in a folder of the site.
+    pub fn prepare_on(alerts: &str, calendar: impl FnOnce(&Path) -> Option<Calendar>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let site = Site { folder, address: free_address(), telemetry: free_address(), collector: None };
-        let data = site.data();
-        let data = data.to_str().expect("a temporary path is text");
+        let calendar = calendar(folder.path());
+        let (address, telemetry) = (free_address(), free_address());
+        let site = Site { folder, address, telemetry, collector: None, calendar };
         let names = format!("localhost,127.0.0.1,{HOST}");
-        let made =
-            run("daicho-collector", &["init", "--data", data, "--name", &names, "--operator", "suzuki"]);
-        expect(&made, 0);
+        let mut init = site.command("daicho-collector");
+        init.args(["init", "--name", &names, "--operator", "suzuki", "--data"]).arg(site.data());
+        expect(&init.output().expect("the program starts"), 0);
         let config = format!(
             "listen = \"{}\"\nnames = [\"localhost\", \"127.0.0.1\", \"{HOST}\"]\n\n[store]\nkind = \"sled\"\npath = \"store\"\n\n\
              [telemetry]\nlisten = \"{}\"\nfilter = \"info\"\n\n{alerts}",
@@ -49,6 +56,15 @@ impl Site {
         site
     }
 
+    /// A command for one of our programs, with the site's calendar.
+    pub fn command(&self, name: &str) -> Command {
+        let mut command = command(name);
+        if let Some(calendar) = &self.calendar {
+            calendar.show_to(&mut command);
+        }
+        command
+    }
+
     /// The collector's data folder.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("collector")
@@ -63,7 +79,7 @@ impl Site {
 
     /// Starts the collector and waits until it answers.
     pub fn start_collector(&mut self) {
-        let mut serve = command("daicho-collector");
+        let mut serve = self.command("daicho-collector");
         serve.args(["serve", "--data"]).arg(self.data());
         let running = Running::start(serve);
         let address = self.address;
@@ -89,16 +105,16 @@ impl Site {
 
     /// A one-time token, as the collector prints it.
     pub fn token(&self) -> String {
-        let data = self.data();
-        let out =
-            expect(&run("daicho-collector", &["token".as_ref(), "--data".as_ref(), data.as_os_str()]), 0);
+        let mut token = self.command("daicho-collector");
+        token.args(["token", "--data"]).arg(self.data());
+        let out = expect(&token.output().expect("the program starts"), 0);
         let token = out.split_whitespace().find(|word| word.starts_with("daicho1-"));
         token.unwrap_or_else(|| panic!("no token in {out:?}")).to_owned()
     }
 
     /// Joins an agent whose data lie in `folder`.
     pub fn enrol(&self, folder: &Path, token: &str) -> Output {
-        let mut enrol = command("daicho-agent");
+        let mut enrol = self.command("daicho-agent");
         let address = format!("localhost:{}", self.address.port());
         enrol.args(["enrol", "--collector", &address, "--token", token, "--data"]).arg(folder);
         enrol.output().expect("the program starts")
@@ -106,8 +122,13 @@ impl Site {
 
     /// Asks as the department does.
     pub fn daicho(&self, arguments: &[&str]) -> Output {
-        let mut ask = command("daicho");
-        ask.env("DAICHO_OPERATOR", self.data().join("operators/suzuki"));
+        self.daicho_as("suzuki", arguments)
+    }
+
+    /// Asks as this operator does.
+    pub fn daicho_as(&self, operator: &str, arguments: &[&str]) -> Output {
+        let mut ask = self.command("daicho");
+        ask.env("DAICHO_OPERATOR", self.data().join("operators").join(operator));
         ask.env("DAICHO_COLLECTOR", format!("localhost:{}", self.address.port()));
         ask.args(arguments).output().expect("the program starts")
     }

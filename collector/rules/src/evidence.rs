@@ -90,10 +90,7 @@ impl<'a> Evidence<'a> {
     ) -> Result<Seen<'a, T>, Text> {
         let (ja, en) = names(subject);
         let Some(record) = self.record else {
-            return Err(Text::new(
-                "この機器からはエージェントの報告がなく、状態がわかりません。",
-                "No agent reports from this device, so its state is not known.",
-            ));
+            return Err(no_agent());
         };
         let Some(held) = held(record) else {
             return Err(Text::new(
@@ -137,6 +134,14 @@ impl<T> Seen<'_, T> {
         }
         assessment
     }
+}
+
+/// Why nothing can be told of a device from which no agent reports: nobody measured it.
+pub fn no_agent() -> Text {
+    Text::new(
+        "この機器からはエージェントの報告がなく、状態がわかりません。",
+        "No agent reports from this device, so its state is not known.",
+    )
 }
 
 /// Days from one date to another.

@@ -95,6 +95,7 @@ impl Standing {
             | What::OperatorRevoked { .. }
             | What::EndpointJoined { .. }
             | What::EndpointRevoked { .. }
+            | What::Judged { .. }
             | What::Note { .. }
             | What::Unknown => {}
         }

@@ -142,6 +142,13 @@ pub enum What {
         /// Why.
         reason: String,
     },
+    /// Every device was judged: each hour, so that the log proves that the collector was at work.
+    Judged {
+        /// How many devices.
+        devices: u64,
+        /// Enrolled endpoints that were heard within the hour before.
+        heard: u64,
+    },
     /// Something else that whoever reads the log later has to know.
     Note {
         /// In words.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use daicho_proto::wire::bookkeeping_client::BookkeepingClient;
 use daicho_proto::wire::query_client::QueryClient;
+use daicho_proto::wire::reports_client::ReportsClient;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Status};
 
@@ -56,6 +57,11 @@ impl Connection {
     /// The questions about violations, devices and alerts.
     pub fn query(&self) -> QueryClient<Channel> {
         QueryClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// What was so on a day.
+    pub fn reports(&self) -> ReportsClient<Channel> {
+        ReportsClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// The ledger.

@@ -15,6 +15,7 @@ static METHODS: &[(&str, &str)] = &[
     ("exceptions", "Query/Exceptions"),
     ("status", "Query/Status"),
     ("operators", "Query/Operators"),
+    ("report", "Reports/Make"),
     ("alerts", "Query/Alerts"),
     ("alerts test", "Query/AlertsTest"),
     ("ledger diff", "Bookkeeping/Content"),

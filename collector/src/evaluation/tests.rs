@@ -11,7 +11,7 @@ use daicho_rules::violation::State;
 use super::*;
 use crate::clock::Clock;
 use crate::shelves::EndpointRow;
-use crate::store::{Batch, memory::MemoryStore};
+use crate::store::memory::MemoryStore;
 
 struct SetClock(AtomicI64);
 

@@ -33,6 +33,7 @@ pub static PERMISSIONS: &[(&str, &[Role])] = &[
     ("Bookkeeping/Content", EVERYBODY),
     ("Bookkeeping/Propose", EVERYBODY),
     ("Bookkeeping/Import", KEEPERS),
+    ("Reports/Make", EVERYBODY),
 ];
 
 /// Our services' package: `/daicho.v1.Query/Violations`.
