@@ -17,6 +17,7 @@ param([string]$Out, [switch]$NoAccounts, [switch]$List)
 # Keys that are saved with all below them.
 $Trees = @(
     'HKLM\SOFTWARE\Microsoft\Microsoft Antimalware',
+    'HKLM\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Client',
     'HKLM\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full',
     'HKLM\SOFTWARE\Microsoft\Security Center',
     'HKLM\SOFTWARE\Microsoft\ServerManager',

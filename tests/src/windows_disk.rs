@@ -7,7 +7,10 @@ use hive::Key;
 
 pub mod hive;
 pub mod journey;
+pub mod machines;
+pub mod plan;
 mod sam;
+pub mod saved;
 
 /// The build of the PC, without its revision.
 pub const BUILD: &str = "19045";

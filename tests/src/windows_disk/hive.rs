@@ -14,15 +14,18 @@ use jiff::Timestamp;
 #[path = "hive/cells.rs"]
 mod cells;
 
+/// A value as it is written: name, type and data.
+pub type Written = (String, u32, Vec<u8>);
+
 /// A key with all that is in it.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Key {
     /// As it is shown.
     name: String,
     /// 100 nanoseconds since 1601 (`FILETIME`).
     written_at: u64,
     /// Name, type (`REG_SZ` is 1) and data, in the order in which they were written.
-    values: Vec<(String, u32, Vec<u8>)>,
+    values: Vec<Written>,
     /// By their names in capitals, which is the order of a hive.
     keys: BTreeMap<String, Key>,
 }
@@ -81,9 +84,33 @@ impl Key {
         cells::hive(self)
     }
 
+    /// The key at this path below, if it is there.
+    pub fn at(&self, path: &str) -> Option<&Key> {
+        let mut names = path.split('\\').filter(|name| !name.is_empty());
+        names.try_fold(self, |key, name| key.keys.get(&name.to_uppercase()))
+    }
+
+    /// Its values: name, type and data.
+    pub fn values(&self) -> &[Written] {
+        &self.values
+    }
+
+    /// All keys at and below it by their paths in capitals, each with its name as it is written and its values in the
+    /// order of their names: what another reader has to see, too.
+    pub fn listed(&self) -> BTreeMap<String, (String, Vec<Written>)> {
+        let mut listed = BTreeMap::new();
+        let mut next = vec![(String::new(), self)];
+        while let Some((path, key)) = next.pop() {
+            let mut values = key.values.clone();
+            values.sort();
+            next.extend(key.keys.iter().map(|(name, below)| (format!("{path}\\{name}"), below)));
+            listed.insert(path, (key.name.clone(), values));
+        }
+        listed
+    }
+
     fn has(&self, path: &str) -> bool {
-        let mut names = path.split('\\');
-        names.try_fold(self, |key, name| key.keys.get(&name.to_uppercase())).is_some()
+        self.at(path).is_some()
     }
 }
 
@@ -148,8 +175,8 @@ fn profile(software: &mut Key, sid: &str) -> String {
     format!("Users/{name}")
 }
 
-/// The keys by hive: `SOFTWARE`, or a user's SID.
-fn roots(export: &str) -> BTreeMap<String, Key> {
+/// The keys by hive, as `reg export` (or a program that writes the same) tells them: `SOFTWARE`, or a user's SID.
+pub fn roots(export: &str) -> BTreeMap<String, Key> {
     let root = |name: &str| Key { name: name.to_owned(), written_at: WRITTEN, ..Key::default() };
     let mut roots: BTreeMap<String, Key> =
         ["SAM", "SECURITY", "SOFTWARE", "SYSTEM"].map(|name| (name.to_owned(), root(name))).into();

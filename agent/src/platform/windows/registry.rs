@@ -122,8 +122,8 @@ impl dyn Registry + '_ {
         })
     }
 
-    /// Whether there is such a key.
+    /// Whether there is such a key. Its values are asked for: of some keys nothing else was saved.
     pub fn has(&self, hive: &Hive, path: &str) -> io::Result<bool> {
-        Ok(self.keys(hive, path)?.is_some())
+        Ok(self.values(hive, path)?.is_some())
     }
 }
