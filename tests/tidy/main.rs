@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod powershell;
 mod windows_calls;
 
 /// Lines that a file may have. Two reasons to change want two names; what is longer is named here, with its reason.

@@ -26,7 +26,11 @@ fn is_name(word: &str) -> bool {
 
 /// What a file calls: functions that it imports from the crate, functions that it looks up, COM objects that it makes.
 fn called(text: &str) -> BTreeSet<String> {
-    let text = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+    // What is there for tests alone ends with a brace at the start of a line.
+    let mut parts = text.split("\n#[cfg(test)]");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let text =
+        parts.filter_map(|part| part.split_once("\n}\n")).fold(first, |all, (_, rest)| all + "\n" + rest);
     let (mut imported, mut rest) = (BTreeSet::new(), String::new());
     let mut parts = text.split("use windows::");
     rest.extend(parts.next());
