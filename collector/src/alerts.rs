@@ -9,27 +9,36 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use tokio::sync::watch;
+use daicho_rules::text::Language;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::Collector;
+use crate::identity::Role;
 use crate::store::StoreError;
 
+pub mod calendar;
 pub mod channels;
 mod config;
+pub mod daily_word;
+pub mod ending;
+pub mod letters;
+pub mod maintenance;
 mod outbox;
 mod pile;
 mod routing;
 mod secret;
+pub mod templates;
 mod tls;
+pub mod watch;
 pub mod wording;
 
+use calendar::Holidays;
 use channels::{CHANNELS, Message, Occasion, Recipient};
 pub use config::{
-    Config, ConfigError, EmailConfig, Filter, SmtpConfig, SmtpSecurity, SyslogConfig, SyslogTransport,
-    WebhookConfig,
+    Config, ConfigError, EmailConfig, Escalation, Filter, Outside, Reminders, SmtpConfig, SmtpSecurity,
+    SyslogConfig, SyslogTransport, Times, WebhookConfig,
 };
 pub use outbox::{Delivery, Outcome, Sending, Told};
 
@@ -46,6 +55,12 @@ pub struct Outbox {
     chance: fn() -> f64,
     /// The number of the last entry of the log of deliveries; `None` until it was read.
     last_told: tokio::sync::Mutex<Option<u64>>,
+    holidays: Holidays,
+    templates: templates::Templates,
+    languages: Vec<Language>,
+    rules: watch::Rules,
+    /// Held during a pass of the watch.
+    watching: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for Outbox {
@@ -68,7 +83,41 @@ impl Outbox {
                 recipients.push(Arc::new(recipient));
             }
         }
-        Ok(Outbox { recipients, chance: fastrand::f64, last_told: tokio::sync::Mutex::new(None) })
+        let rules = watch::Rules {
+            reminders: config.reminders.clone(),
+            escalation: config.escalation.clone(),
+            channel_failed_after: SignedDuration::from_mins(config.channel_failed_minutes.into()),
+            maintenance_days_max: config.maintenance_days_max,
+            server_not_after: None,
+        };
+        let outbox = Outbox::of(recipients, config.all_holidays()?, rules);
+        let templates = templates::Templates::load(config.templates.as_deref())?;
+        Ok(Outbox { templates, languages: config.languages.clone(), ..outbox })
+    }
+
+    fn of(recipients: Vec<Arc<Recipient>>, holidays: Holidays, rules: watch::Rules) -> Self {
+        Outbox {
+            recipients,
+            chance: fastrand::f64,
+            last_told: tokio::sync::Mutex::new(None),
+            holidays,
+            templates: templates::Templates::default(),
+            languages: vec![Language::Japanese],
+            rules,
+            watching: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// Tells when the collector's own certificate ends, so that people are told in time.
+    #[must_use]
+    pub fn with_certificate_until(mut self, not_after: Timestamp) -> Self {
+        self.rules.server_not_after = Some(not_after);
+        self
+    }
+
+    /// The longest maintenance window, in days.
+    pub fn maintenance_days_max(&self) -> u32 {
+        self.rules.maintenance_days_max
     }
 
     /// How many recipients there are.
@@ -86,8 +135,8 @@ pub async fn run(collector: Arc<Collector>, outbox: Arc<Outbox>, stop: impl Futu
     if outbox.recipients.is_empty() {
         warn!("Alerts have no recipient: nobody is told of a violation until [alerts] names one.");
     }
-    let (news, _) = watch::channel(());
-    let (stopping, stopped) = watch::channel(false);
+    let (news, _) = tokio::sync::watch::channel(());
+    let (stopping, stopped) = tokio::sync::watch::channel(false);
     let mut tasks = JoinSet::new();
     let begin = |tasks: &mut JoinSet<()>, recipient: &Arc<Recipient>| {
         let teller = outbox::Teller::new(collector.clone(), outbox.clone(), recipient.clone());
@@ -98,6 +147,7 @@ pub async fn run(collector: Arc<Collector>, outbox: Arc<Outbox>, stop: impl Futu
     info!(recipients = outbox.recipients.len(), "Alerts started.");
     let mut stop = std::pin::pin!(stop);
     let mut tidying = tokio::time::interval(TIDY_EVERY);
+    let mut watching = tokio::time::interval(watch::PASS_EVERY);
     loop {
         tokio::select! {
             () = &mut stop => break,
@@ -111,6 +161,11 @@ pub async fn run(collector: Arc<Collector>, outbox: Arc<Outbox>, stop: impl Futu
                     running.insert(begin(&mut tasks, &recipient), recipient);
                 }
             }
+            _ = watching.tick() => match watch::pass(&collector, &outbox).await {
+                Ok(0) => {}
+                Ok(_) => news.send_replace(()),
+                Err(error) => error!(%error, "Alerts cannot see what is still open; they look again in a minute."),
+            },
             _ = tidying.tick() => {
                 if let Err(error) = outbox::prune(&collector, &outbox) {
                     error!(%error, "Alerts cannot drop old notices.");
@@ -135,8 +190,28 @@ pub struct Status {
     pub waiting: usize,
     /// When the first of them came to be.
     pub waiting_since: Option<Timestamp>,
+    /// Letters beside the news that it is still to be told.
+    pub letters: usize,
+    /// Who it is.
+    pub role: Option<Role>,
+    /// Its hours, as configured.
+    pub hours: Option<String>,
+    /// What happens outside of them is for somebody else.
+    pub skips_outside: bool,
+    /// When its digest comes, as configured.
+    pub digest: Option<String>,
+    /// When the next one comes.
+    pub next_digest: Option<Timestamp>,
+    /// When its daily word comes, as configured.
+    pub daily_word: Option<String>,
+    /// When the next one comes.
+    pub next_daily_word: Option<Timestamp>,
+    /// Its hours begin then; `None`: it may be told now.
+    pub quiet_until: Option<Timestamp>,
     /// Failed attempts to hand over the message that is under way.
     pub attempts: u32,
+    /// When that message was first tried, where it failed.
+    pub failing_since: Option<Timestamp>,
     /// When it is tried again.
     pub next_try: Option<Timestamp>,
     /// Why the last attempt failed.
@@ -147,7 +222,7 @@ pub struct Status {
 
 /// How each recipient stands.
 pub fn status(collector: &Collector, outbox: &Outbox) -> Result<Vec<Status>, StoreError> {
-    outbox.recipients.iter().map(|recipient| outbox::status(collector, recipient)).collect()
+    outbox.recipients.iter().map(|recipient| outbox::status(collector, outbox, recipient)).collect()
 }
 
 /// What was told to whom, newest first, at most `limit`.

@@ -102,6 +102,10 @@ impl Config {
         if let StoreConfig::Sled { path } = &mut config.store {
             *path = data.join(&*path);
         }
+        let alerts = &mut config.alerts;
+        for path in [&mut alerts.templates, &mut alerts.holidays_file].into_iter().flatten() {
+            *path = data.join(&*path);
+        }
         Ok(config)
     }
 

@@ -4,8 +4,10 @@ use std::pin::Pin;
 
 use jiff::Timestamp;
 
-use super::config::{Config, ConfigError, Filter};
+use super::config::{Common, Config, ConfigError, Filter, Times};
+use super::letters::Topic;
 use super::routing::Pace;
+use crate::identity::Role;
 use crate::shelves::Notice;
 
 pub mod email;
@@ -30,8 +32,14 @@ pub struct Recipient {
     pub name: String,
     /// [`Kind::name`].
     pub kind: &'static str,
+    /// Its name in the configuration: several addresses may share it.
+    pub group: String,
+    /// Who it is.
+    pub role: Option<Role>,
     /// What it is told.
     pub filter: Filter,
+    /// When.
+    pub times: Times,
     /// How fast.
     pub(super) pace: Pace,
     /// How.
@@ -42,11 +50,20 @@ impl Recipient {
     fn new(
         name: String,
         kind: &'static str,
-        filter: &Filter,
+        common: Common<'_>,
         config: &Config,
         channel: Box<dyn Channel>,
     ) -> Self {
-        Recipient { name, kind, filter: filter.clone(), pace: Pace::of(config), channel }
+        let mut filter = common.tell.clone();
+        // Of the section alone, whatever else is asked for.
+        filter.own_section = common.section.map(str::to_owned);
+        let (group, role, times) = (common.name.to_owned(), common.role, common.times.clone());
+        Recipient { name, group, kind, role, filter, times, pace: Pace::of(config), channel }
+    }
+
+    /// Whether an escalation that names `to` means this one.
+    pub(super) fn is_meant_by(&self, to: &str) -> bool {
+        self.group == to || self.role.is_some_and(|role| role.name() == to)
     }
 }
 
@@ -105,6 +122,20 @@ pub enum Occasion {
         /// Who.
         asked_by: String,
     },
+    /// Something beside the news.
+    Letter(Topic),
+}
+
+impl Occasion {
+    /// Its name, as in the webhook's schema and the names of templates.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Occasion::News => "news",
+            Occasion::Start => "start",
+            Occasion::Test { .. } => "test",
+            Occasion::Letter(topic) => topic.name(),
+        }
+    }
 }
 
 impl Message {

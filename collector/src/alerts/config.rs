@@ -5,7 +5,15 @@ use std::path::PathBuf;
 use daicho_rules::rule::Severity;
 use daicho_rules::text::Language;
 use daicho_rules::violation::StepKind;
+use jiff::civil::Date;
 use serde::Deserialize;
+
+use super::calendar::Holidays;
+use crate::identity::Role;
+
+mod times;
+
+pub use times::{Escalation, Outside, Reminders, Times};
 
 /// `[alerts]`. Empty: nobody is told anything, and the log says so.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -17,6 +25,20 @@ pub struct Config {
     pub digest_seconds: u32,
     /// How many messages with urgent news may go out at once within `digest_seconds`; what comes after gathers.
     pub urgent_messages_max: u32,
+    /// Days on which nobody works, beside the weekend.
+    pub holidays: Vec<Date>,
+    /// More of them: a CSV file as the Cabinet Office publishes it. A relative path starts in the data folder.
+    pub holidays_file: Option<PathBuf>,
+    /// A folder with the hospital's own texts. A relative path starts in the data folder.
+    pub templates: Option<PathBuf>,
+    /// The longest maintenance window, in days.
+    pub maintenance_days_max: u32,
+    /// How many minutes a channel fails before it is told over the others.
+    pub channel_failed_minutes: u32,
+    /// What is still open is told again.
+    pub reminders: Option<Reminders>,
+    /// Who is told next when nobody acknowledged.
+    pub escalation: Vec<Escalation>,
     /// The mail server that all of `email` go through.
     pub smtp: Option<SmtpConfig>,
     /// Who is told by mail.
@@ -33,6 +55,13 @@ impl Default for Config {
             languages: vec![Language::Japanese],
             digest_seconds: 60,
             urgent_messages_max: 20,
+            holidays: Vec::new(),
+            holidays_file: None,
+            templates: None,
+            maintenance_days_max: 14,
+            channel_failed_minutes: 10,
+            reminders: None,
+            escalation: Vec::new(),
             smtp: None,
             email: Vec::new(),
             webhook: Vec::new(),
@@ -61,13 +90,16 @@ impl Config {
         if addresses + self.webhook.len() + self.syslog.len() > RECIPIENTS_MAX {
             return wrong("email", "there are more than 100 recipients: use a mailing list");
         }
-        let emails = self.email.iter().map(|email| ("email", &email.name, None, &email.tell));
-        let webhooks =
-            self.webhook.iter().map(|hook| ("webhook", &hook.name, Some(hook.timeout_seconds), &hook.tell));
-        let syslogs =
-            self.syslog.iter().map(|log| ("syslog", &log.name, Some(log.timeout_seconds), &log.tell));
+        if !(1..=366).contains(&self.maintenance_days_max) {
+            return wrong("maintenance_days_max", "must lie between 1 and 366");
+        }
+        if !(1..=1_440).contains(&self.channel_failed_minutes) {
+            return wrong("channel_failed_minutes", "must lie between 1 and 1440 (a day)");
+        }
+        let holidays = self.all_holidays()?;
         let smtp_timeout = self.smtp.as_ref().map(|smtp| smtp.timeout_seconds);
-        for (kind, name, timeout, tell) in emails.chain(webhooks).chain(syslogs) {
+        let everybody: Vec<Common<'_>> = self.everybody().collect();
+        for Common { kind, name, timeout, tell, times, role, section } in everybody.iter().copied() {
             if name.is_empty()
                 || name.len() > 32
                 || !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
@@ -76,15 +108,69 @@ impl Config {
                 let reason = format!("{name:?} must be 1 to 32 letters, digits, - or _");
                 return Err(ConfigError::new(key, reason));
             }
+            let place = format!("{kind}.{name}");
             if tell.what.is_empty() {
-                return wrong(&format!("{kind}.{name}.tell.what"), "an empty list tells nothing");
+                return wrong(&format!("{place}.tell.what"), "an empty list tells nothing");
             }
             if timeout.or(smtp_timeout).is_some_and(|seconds| !(1..=600).contains(&seconds)) {
                 return wrong("timeout_seconds", "must lie between 1 and 600");
             }
+            times.check(&place, kind == "email", &holidays)?;
+            times::check_role(&place, role, section)?;
+        }
+        if let Some(reminders) = &self.reminders {
+            reminders.check()?;
+        }
+        let known: Vec<_> = everybody.iter().map(|common| (common.name, common.role)).collect();
+        for step in &self.escalation {
+            step.check(&known)?;
+        }
+        let mut labels: Vec<String> = self.escalation.iter().map(Escalation::label).collect();
+        labels.sort();
+        labels.dedup();
+        if labels.len() < self.escalation.len() {
+            return wrong("escalation.after_hours", "each step needs its own number of hours");
         }
         Ok(())
     }
+
+    /// Whoever is told, of each channel.
+    fn everybody(&self) -> impl Iterator<Item = Common<'_>> {
+        let emails = self.email.iter().map(|email| email.common());
+        let webhooks = self.webhook.iter().map(|hook| hook.common());
+        emails.chain(webhooks).chain(self.syslog.iter().map(|log| log.common()))
+    }
+
+    /// The dates of the configuration and of the file that it names.
+    pub(super) fn all_holidays(&self) -> Result<Holidays, ConfigError> {
+        let own = Holidays::new(self.holidays.iter().copied());
+        let Some(file) = &self.holidays_file else { return Ok(own) };
+        let wrong = |reason: String| {
+            let reason = format!("the list of holidays {} cannot be used: {reason}", file.display());
+            ConfigError::new("holidays_file", reason)
+        };
+        let length = std::fs::metadata(file).map_err(|error| wrong(error.to_string()))?.len();
+        if length > HOLIDAYS_BYTES_MAX {
+            return Err(wrong(format!("it has more than {HOLIDAYS_BYTES_MAX} bytes")));
+        }
+        let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+        Ok(own.and(Holidays::read(&bytes).map_err(wrong)?))
+    }
+}
+
+/// Bytes of a list of holidays: the Cabinet Office's has 21 KB.
+const HOLIDAYS_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What recipients of every channel have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Common<'a> {
+    pub(super) kind: &'static str,
+    pub(super) name: &'a str,
+    pub(super) timeout: Option<u32>,
+    pub(super) tell: &'a Filter,
+    pub(super) times: &'a Times,
+    pub(super) role: Option<Role>,
+    pub(super) section: Option<&'a str>,
 }
 
 /// `[alerts.smtp]`
@@ -138,6 +224,27 @@ pub struct EmailConfig {
     /// What they are told.
     #[serde(default)]
     pub tell: Filter,
+    /// When.
+    #[serde(default)]
+    pub times: Times,
+    /// Who it is: what an escalation may name; a head of section is told of the section's devices alone.
+    pub role: Option<Role>,
+    /// Of a head of section: the section, as in the ledger's column 部署.
+    pub section: Option<String>,
+}
+
+impl EmailConfig {
+    pub(super) fn common(&self) -> Common<'_> {
+        Common {
+            kind: "email",
+            name: &self.name,
+            timeout: None,
+            tell: &self.tell,
+            times: &self.times,
+            role: self.role,
+            section: self.section.as_deref(),
+        }
+    }
 }
 
 /// `[[alerts.webhook]]`
@@ -161,6 +268,27 @@ pub struct WebhookConfig {
     /// What it is told.
     #[serde(default)]
     pub tell: Filter,
+    /// When.
+    #[serde(default)]
+    pub times: Times,
+    /// Who it is: what an escalation may name; a head of section is told of the section's devices alone.
+    pub role: Option<Role>,
+    /// Of a head of section: the section, as in the ledger's column 部署.
+    pub section: Option<String>,
+}
+
+impl WebhookConfig {
+    pub(super) fn common(&self) -> Common<'_> {
+        Common {
+            kind: "webhook",
+            name: &self.name,
+            timeout: Some(self.timeout_seconds),
+            tell: &self.tell,
+            times: &self.times,
+            role: self.role,
+            section: self.section.as_deref(),
+        }
+    }
 }
 
 /// `[[alerts.syslog]]`
@@ -191,6 +319,27 @@ pub struct SyslogConfig {
     /// What it is told.
     #[serde(default)]
     pub tell: Filter,
+    /// When.
+    #[serde(default)]
+    pub times: Times,
+    /// Who it is: what an escalation may name; a head of section is told of the section's devices alone.
+    pub role: Option<Role>,
+    /// Of a head of section: the section, as in the ledger's column 部署.
+    pub section: Option<String>,
+}
+
+impl SyslogConfig {
+    pub(super) fn common(&self) -> Common<'_> {
+        Common {
+            kind: "syslog",
+            name: &self.name,
+            timeout: Some(self.timeout_seconds),
+            tell: &self.tell,
+            times: &self.times,
+            role: self.role,
+            section: self.section.as_deref(),
+        }
+    }
 }
 
 /// How syslog lines travel.
@@ -216,10 +365,15 @@ pub struct Filter {
     pub severity_min: Severity,
     /// The ledger's groups; a device that is in no group is in none of them.
     pub groups: Vec<String>,
-    /// Device IDs. With `groups` too, a device in either is meant.
+    /// Device IDs. With `groups` or `sections` too, a device in any of them is meant.
     pub devices: Vec<String>,
+    /// The ledger's departments (部署).
+    pub sections: Vec<String>,
     /// What happened.
     pub what: Vec<StepKind>,
+    /// Of a head of section: devices of no other section are meant, whatever the lists above say.
+    #[serde(skip)]
+    pub(super) own_section: Option<String>,
 }
 
 impl Default for Filter {
@@ -229,6 +383,8 @@ impl Default for Filter {
             severity_min: Severity::Low,
             groups: Vec::new(),
             devices: Vec::new(),
+            sections: Vec::new(),
+            own_section: None,
             // An exception that ended leaves an open violation behind: as new to the officer as one that was opened.
             what: vec![StepKind::Opened, StepKind::Reopened, StepKind::ExceptionEnded],
         }

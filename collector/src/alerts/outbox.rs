@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daicho_rules::ledger::Ledger;
 use daicho_rules::normal;
 use daicho_rules::violation::{State, StepKind};
 use jiff::{SignedDuration, Timestamp};
@@ -17,8 +18,12 @@ use tokio::sync::watch;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::channels::{Capacity, Failure, Message, Occasion, Recipient};
+use super::config::Outside;
+use super::letters::{self, Failing, Letter, Topic};
+use super::maintenance::{self, Window};
 use super::pile::Pile;
-use super::routing::{self, Pace, Waiting, later};
+use super::routing::{self, Due, Pace, Place, Plan, Waiting, later};
+use super::watch::Trouble;
 use super::{Outbox, Status};
 use crate::Collector;
 use crate::shelves::Notice;
@@ -49,6 +54,9 @@ pub struct Delivery {
     pub recipient: String,
     /// The last notice that it was told or did not want.
     pub done_to: u64,
+    /// Up to here, what was too urgent to wait was told already.
+    #[serde(default)]
+    pub urgent_to: u64,
     /// The message under way.
     pub sending: Option<Sending>,
 }
@@ -58,6 +66,12 @@ pub struct Delivery {
 pub struct Sending {
     /// It holds everything open, not a range of notices.
     pub start: bool,
+    /// It holds only what is too urgent to wait.
+    #[serde(default)]
+    pub urgent_only: bool,
+    /// It is this letter, and holds no range of notices.
+    #[serde(default)]
+    pub letter: Option<u64>,
     /// Its last notice.
     pub to: u64,
     /// When it was first tried.
@@ -178,13 +192,18 @@ impl Teller {
             if now < next_try {
                 return Ok(Wait::Until(next_try));
             }
+            // Hours may have ended since it was first tried.
+            let opening = if self.may_go_any_time(sending)? { now } else { self.plan().opening(now) };
+            if now < opening {
+                return Ok(Wait::Until(opening));
+            }
             return self.hand_over(delivery).await;
         }
         if self.waiting.seen_to < delivery.done_to {
             self.waiting = Waiting::after(delivery.done_to);
         }
         let (capacity, mut to, mut following) = (self.recipient.channel.capacity(), None, 0);
-        let groups = self.groups();
+        let places = self.places()?;
         let mut before = Waiting::after(delivery.done_to);
         if let Capacity::Batch(_) = capacity {
             self.waiting = before.clone();
@@ -192,7 +211,7 @@ impl Teller {
         loop {
             let page = self.collector.shelves.notices_after(self.waiting.seen_to, PAGE)?;
             for notice in &page {
-                let wanted = self.wants(&groups, notice);
+                let wanted = self.wants(&places, notice) && !self.told_at_once(&delivery, notice);
                 match capacity {
                     Capacity::Batch(most) if wanted && before.wanted >= most => {
                         to.get_or_insert(self.waiting.seen_to);
@@ -207,23 +226,63 @@ impl Teller {
             }
         }
         let now = self.collector.clock.now();
-        let Some(due) = self.waiting.due(&self.pace, now) else {
-            if self.waiting.seen_to > delivery.done_to {
-                delivery.done_to = self.waiting.seen_to;
-                self.save(&delivery)?;
+        let due = self.waiting.due(&self.pace, self.plan(), now);
+        let first = due.filter(|due| due.at <= now || to.is_some());
+        if let Some(Due { urgent_only, .. }) = first {
+            if self.waiting.is_urgent() {
+                self.pace.urgent_went(now);
             }
-            return Ok(Wait::News);
-        };
-        if now < due && to.is_none() {
-            return Ok(Wait::Until(due));
+            let to = to.unwrap_or(self.waiting.seen_to);
+            delivery.sending = Some(Sending { urgent_only, ..Sending::first(false, to, now, following) });
+            self.save(&delivery)?;
+            return self.hand_over(delivery).await;
         }
-        if self.waiting.is_urgent() {
-            self.pace.urgent_went(now);
+        if due.is_none() && self.waiting.seen_to > delivery.done_to {
+            delivery.done_to = self.waiting.seen_to;
+            self.save(&delivery)?;
         }
-        let to = to.unwrap_or(self.waiting.seen_to);
-        delivery.sending = Some(Sending::first(false, to, now, following));
-        self.save(&delivery)?;
-        self.hand_over(delivery).await
+        let mut wait = due.map_or(Wait::News, |due| Wait::Until(due.at));
+        for letter in letters::waiting(&self.collector.shelves, &self.recipient.name)? {
+            let opening = if self.goes_any_time(&letter) { now } else { self.plan().opening(now) };
+            if opening <= now {
+                let to = delivery.done_to;
+                delivery.sending =
+                    Some(Sending { letter: Some(letter.number), ..Sending::first(false, to, now, 0) });
+                self.save(&delivery)?;
+                return self.hand_over(delivery).await;
+            }
+            wait = match wait {
+                Wait::Until(at) => Wait::Until(at.min(opening)),
+                _ => Wait::Until(opening),
+            };
+        }
+        Ok(wait)
+    }
+
+    /// Whether the message under way waits for no hours: what is urgent, and what was begun by a start.
+    fn may_go_any_time(&self, sending: &Sending) -> Result<bool, StoreError> {
+        Ok(match sending.letter {
+            Some(number) => letters::get(&self.collector.shelves, &self.recipient.name, number)?
+                .is_none_or(|letter| self.goes_any_time(&letter)),
+            None => sending.start || sending.urgent_only || !self.plan().holds(),
+        })
+    }
+
+    /// Whether a letter waits for no hours: an escalation is for whoever it names, whatever the hour.
+    fn goes_any_time(&self, letter: &Letter) -> bool {
+        let times = &self.recipient.times;
+        let breaks = matches!(letter.topic, Topic::Escalation { .. })
+            || (times.urgent && times.outside == Outside::Wait);
+        letter.is_urgent() && breaks
+    }
+
+    /// Whether a notice did not wait for its turn and was told already.
+    fn told_at_once(&self, delivery: &Delivery, notice: &Notice) -> bool {
+        notice.number <= delivery.urgent_to && routing::breaks_through(notice)
+    }
+
+    fn plan(&self) -> Plan<'_> {
+        Plan { times: &self.recipient.times, holidays: &self.outbox.holidays }
     }
 
     /// A new recipient, or one that lagged too far behind, is told everything that is open, once.
@@ -232,9 +291,10 @@ impl Teller {
         let to = self.collector.shelves.last_notice()?;
         let now = self.collector.clock.now();
         let sending = Sending::first(true, to, now, 0);
-        let anything = !self.pile(&Sending { start: true, ..sending.clone() }, to)?.is_empty();
         let recipient = self.recipient.name.clone();
-        let delivery = Delivery { recipient, done_to: to, sending: anything.then_some(sending) };
+        let mut delivery = Delivery { recipient, done_to: to, urgent_to: to, sending: None };
+        let anything = !self.pile(&sending, &delivery)?.is_empty();
+        delivery.sending = anything.then_some(sending);
         self.save(&delivery)?;
         self.waiting = Waiting::after(to);
         info!(anything, "Recipient begins with everything open.");
@@ -244,24 +304,26 @@ impl Teller {
     /// Hands the message under way over, and commits what came of it.
     async fn hand_over(&mut self, mut delivery: Delivery) -> Result<Wait, StoreError> {
         let Some(mut sending) = delivery.sending.take() else { return Ok(Wait::Not) };
-        let pile = self.pile(&sending, delivery.done_to)?;
-        self.waiting = Waiting::after(sending.to.max(delivery.done_to));
-        if pile.is_empty() {
-            delivery.done_to = sending.to.max(delivery.done_to);
-            self.save(&delivery)?;
-            return Ok(Wait::Not);
-        }
-        let first = if sending.start { 0 } else { delivery.done_to + 1 };
-        let id = format!("{}.{first}-{}.{}", self.recipient.name, sending.to, sending.at.as_millisecond());
-        let occasion = if sending.start { Occasion::Start } else { Occasion::News };
-        let mut message = pile.into_message(id, occasion, sending.at, sending.following);
+        self.waiting = Waiting::after(delivery.done_to);
+        let (mut message, first) = match self.message(&sending, &delivery)? {
+            Some(message) => message,
+            None => {
+                sending.accepted(&mut delivery);
+                self.save(&delivery)?;
+                return Ok(Wait::Not);
+            }
+        };
         message.sent_at = self.collector.clock.now();
         let result = self.recipient.channel.deliver(&message).await;
         let at = self.collector.clock.now();
+        let mut batch = Batch::default();
         let entry = match &result {
             Ok(answer) => {
                 info!(notices = told_of(&message), answer, "Alert accepted.");
-                delivery.done_to = sending.to.max(delivery.done_to);
+                sending.accepted(&mut delivery);
+                if let Some(number) = sending.letter {
+                    letters::remove(&mut batch, &delivery.recipient, number);
+                }
                 Some(self.entry(&message, &sending, first, at, Outcome::Accepted, answer))
             }
             Err(Failure { permanent, reason }) => {
@@ -282,10 +344,31 @@ impl Teller {
                 entry
             }
         };
-        let mut batch = Batch::default();
         batch.put_json(&delivery_key(&delivery.recipient), &delivery);
         self.commit_told(batch, entry).await?;
         Ok(Wait::Not)
+    }
+
+    /// The message under way, and its first notice; `None`: there is nothing left to tell.
+    fn message(&self, sending: &Sending, delivery: &Delivery) -> Result<Option<(Message, u64)>, StoreError> {
+        if let Some(number) = sending.letter {
+            let letter = letters::get(&self.collector.shelves, &self.recipient.name, number)?;
+            return Ok(letter.map(|letter| (letter.message(), 0)));
+        }
+        let pile = self.pile(sending, delivery)?;
+        if pile.is_empty() {
+            return Ok(None);
+        }
+        let first = match (sending.start, sending.urgent_only) {
+            (true, _) => 0,
+            (false, true) => delivery.done_to.max(delivery.urgent_to) + 1,
+            (false, false) => delivery.done_to + 1,
+        };
+        let mark = if sending.urgent_only { "u" } else { "" };
+        let (to, at) = (sending.to, sending.at.as_millisecond());
+        let id = format!("{}.{mark}{first}-{to}.{at}", self.recipient.name);
+        let occasion = if sending.start { Occasion::Start } else { Occasion::News };
+        Ok(Some((pile.into_message(id, occasion, sending.at, sending.following), first)))
     }
 
     fn entry(
@@ -335,25 +418,26 @@ impl Teller {
     }
 
     /// What the message under way holds.
-    fn pile(&self, sending: &Sending, done_to: u64) -> Result<Pile, StoreError> {
+    fn pile(&self, sending: &Sending, delivery: &Delivery) -> Result<Pile, StoreError> {
         let mut pile = Pile::new(self.recipient.channel.capacity());
-        let groups = self.groups();
+        let places = self.places()?;
         if sending.start {
             for violation in self.collector.shelves.violations()? {
                 let notice = Notice { number: 0, at: sending.at, what: StepKind::Opened, violation };
-                if notice.violation.state == State::Open && self.wants(&groups, &notice) {
+                if notice.violation.state == State::Open && self.wants(&places, &notice) {
                     pile.add(notice);
                 }
             }
             return Ok(pile);
         }
-        let mut after = done_to;
+        let mut after = delivery.done_to;
         while after < sending.to {
             let page = self.collector.shelves.notices_after(after, PAGE)?;
             let Some(last) = page.last().map(|notice| notice.number) else { break };
             after = last;
             for notice in page.into_iter().take_while(|notice| notice.number <= sending.to) {
-                if self.wants(&groups, &notice) {
+                let left = !sending.urgent_only || routing::breaks_through(&notice);
+                if left && !self.told_at_once(delivery, &notice) && self.wants(&places, &notice) {
                     pile.add(notice);
                 }
             }
@@ -361,13 +445,12 @@ impl Teller {
         Ok(pile)
     }
 
-    fn wants(&self, groups: &Groups, notice: &Notice) -> bool {
-        let group = groups.get(&normal::key(&notice.violation.device));
-        routing::wants(&self.recipient.filter, notice, group.map(String::as_str))
+    fn wants(&self, places: &Places, notice: &Notice) -> bool {
+        wants(&self.recipient, self.plan(), places, notice)
     }
 
-    fn groups(&self) -> Groups {
-        groups(&self.collector, &self.recipient)
+    fn places(&self) -> Result<Places, StoreError> {
+        Places::of(&self.collector)
     }
 
     /// The recipient's state; `None` where it is new or has lagged too far behind to be told step by step.
@@ -393,21 +476,74 @@ impl Teller {
 
 impl Sending {
     fn first(start: bool, to: u64, at: Timestamp, following: usize) -> Self {
-        Sending { start, to, at, following, attempts: 0, next_try: at, failure: None, permanent: false }
+        Sending {
+            start,
+            urgent_only: false,
+            letter: None,
+            to,
+            at,
+            following,
+            attempts: 0,
+            next_try: at,
+            failure: None,
+            permanent: false,
+        }
+    }
+
+    /// What it held was told, or was nothing.
+    fn accepted(&self, delivery: &mut Delivery) {
+        if self.letter.is_some() {
+            return;
+        }
+        if self.urgent_only {
+            delivery.urgent_to = self.to.max(delivery.urgent_to);
+        } else {
+            delivery.done_to = self.to.max(delivery.done_to);
+        }
     }
 }
 
-/// Device (by its key) to group.
-type Groups = BTreeMap<String, String>;
+fn wants(recipient: &Recipient, plan: Plan<'_>, places: &Places, notice: &Notice) -> bool {
+    let mut place = places.place(&notice.violation.device, notice.at);
+    // A log of another system is a record and wakes nobody.
+    place.maintained &= recipient.kind != RECORDS;
+    !plan.skips(notice.at) && routing::wants(&recipient.filter, notice, place)
+}
 
-/// Empty where the filter asks for no group: ten thousand devices are not folded for nothing.
-fn groups(collector: &Collector, recipient: &Recipient) -> Groups {
-    if recipient.filter.groups.is_empty() {
-        return Groups::new();
+/// The channel that is told during maintenance, too.
+pub(super) const RECORDS: &str = "syslog";
+
+/// Where devices belong, and what is under maintenance.
+pub(super) struct Places {
+    ledger: Arc<Ledger>,
+    /// Device (by its key) to its row; made when first asked for.
+    rows: std::cell::OnceCell<BTreeMap<String, usize>>,
+    windows: Vec<Window>,
+}
+
+impl Places {
+    pub(super) fn of(collector: &Collector) -> Result<Self, StoreError> {
+        let windows = maintenance::windows(&collector.shelves)?;
+        Ok(Places { ledger: collector.ledger(), rows: std::cell::OnceCell::new(), windows })
     }
-    let ledger = collector.ledger();
-    let grouped = ledger.devices.iter().filter_map(|device| Some((device, device.group.as_ref()?)));
-    grouped.map(|(device, group)| (normal::key(&device.device_id), group.clone())).collect()
+
+    /// Whether there is any maintenance window.
+    pub(super) fn has_windows(&self) -> bool {
+        !self.windows.is_empty()
+    }
+
+    /// What the ledger says of a device, and whether it was under maintenance at `at`.
+    pub(super) fn place(&self, device: &str, at: Timestamp) -> Place<'_> {
+        let rows = self.rows.get_or_init(|| {
+            let devices = self.ledger.devices.iter().enumerate();
+            devices.map(|(index, device)| (normal::key(&device.device_id), index)).collect()
+        });
+        let row = rows.get(&normal::key(device)).and_then(|index| self.ledger.devices.get(*index));
+        let group = row.and_then(|row| row.group.as_deref());
+        let section = row.and_then(|row| row.department.as_deref());
+        let maintained = self.windows.iter().any(|window| window.covers(device, group, at));
+        Place { group, section, maintained }
+    }
 }
 
 fn told_of(message: &Message) -> usize {
@@ -429,6 +565,7 @@ pub(super) fn forget_strangers(collector: &Collector, outbox: &Outbox) -> Result
         if !outbox.recipients.iter().any(|recipient| recipient.name == delivery.recipient) {
             info!(recipient = %delivery.recipient, "Recipient is configured no longer.");
             batch.remove(delivery_key(&delivery.recipient));
+            letters::forget(&collector.shelves, &mut batch, &delivery.recipient)?;
         }
     }
     if batch.changes.is_empty() { Ok(()) } else { collector.shelves.commit(batch) }
@@ -461,33 +598,64 @@ pub(super) fn prune(collector: &Collector, outbox: &Outbox) -> Result<(), StoreE
     }
 }
 
-pub(super) fn status(collector: &Collector, recipient: &Recipient) -> Result<Status, StoreError> {
+pub(super) fn status(
+    collector: &Collector,
+    outbox: &Outbox,
+    recipient: &Recipient,
+) -> Result<Status, StoreError> {
+    let now = collector.clock.now();
     let delivery: Option<Delivery> = collector.shelves.get(&delivery_key(&recipient.name))?;
-    let groups = groups(collector, recipient);
+    let places = Places::of(collector)?;
+    let plan = Plan { times: &recipient.times, holidays: &outbox.holidays };
+    let urgent_to = delivery.as_ref().map_or(0, |delivery| delivery.urgent_to);
     let mut waiting = Waiting::after(delivery.as_ref().map_or(0, |delivery| delivery.done_to));
     loop {
         let page = collector.shelves.notices_after(waiting.seen_to, PAGE)?;
         for notice in &page {
-            let group = groups.get(&normal::key(&notice.violation.device));
-            let wanted = routing::wants(&recipient.filter, notice, group.map(String::as_str));
-            waiting.add(notice, wanted);
+            let told = notice.number <= urgent_to && routing::breaks_through(notice);
+            waiting.add(notice, !told && wants(recipient, plan, &places, notice));
         }
         if page.len() < PAGE || waiting.wanted >= COUNTED_MAX {
             break;
         }
     }
     let sending = delivery.and_then(|delivery| delivery.sending);
+    let times = &recipient.times;
+    let next = |schedule: &Option<super::calendar::Schedule>| {
+        schedule.as_ref().and_then(|schedule| schedule.next(now, &outbox.holidays))
+    };
     Ok(Status {
         recipient: recipient.name.clone(),
         channel: recipient.kind,
         address: recipient.channel.address(),
         waiting: waiting.wanted.min(COUNTED_MAX),
         waiting_since: waiting.oldest().or(sending.as_ref().map(|sending| sending.at)),
+        letters: letters::waiting(&collector.shelves, &recipient.name)?.len(),
+        role: recipient.role,
+        hours: times.hours.as_ref().map(ToString::to_string),
+        skips_outside: times.outside == Outside::Skip,
+        digest: times.digest.as_ref().map(ToString::to_string),
+        next_digest: next(&times.digest),
+        daily_word: times.daily_word.as_ref().map(ToString::to_string),
+        next_daily_word: next(&times.daily_word),
+        quiet_until: Some(plan.opening(now)).filter(|opening| *opening > now),
         attempts: sending.as_ref().map_or(0, |sending| sending.attempts),
         next_try: sending.as_ref().filter(|sending| sending.attempts > 0).map(|sending| sending.next_try),
+        failing_since: sending.as_ref().filter(|sending| sending.attempts > 0).map(|sending| sending.at),
         failure: sending.as_ref().and_then(|sending| sending.failure.clone()),
         permanent: sending.is_some_and(|sending| sending.permanent),
     })
+}
+
+/// What ails a recipient's channel, if its last attempt failed.
+pub(super) fn trouble(collector: &Collector, recipient: &Recipient) -> Result<Option<Trouble>, StoreError> {
+    let delivery: Option<Delivery> = collector.shelves.get(&delivery_key(&recipient.name))?;
+    let sending = delivery.and_then(|delivery| delivery.sending);
+    Ok(sending.and_then(|sending| {
+        let reason = sending.failure?;
+        let failing = Failing { recipient: recipient.name.clone(), since: sending.at, reason };
+        Some(Trouble { failing, attempts: sending.attempts, permanent: sending.permanent })
+    }))
 }
 
 pub(super) fn told(collector: &Collector, limit: usize) -> Result<Vec<Told>, StoreError> {

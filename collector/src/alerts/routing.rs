@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 
 use daicho_rules::normal;
 use daicho_rules::rule::Severity;
+use daicho_rules::violation::Violation;
 use jiff::{SignedDuration, Timestamp};
 
-use super::config::{Config, Filter};
+use super::calendar::Holidays;
+use super::config::{Config, Filter, Outside, Times};
 use crate::shelves::Notice;
 
 /// How long urgent news waits for more, from the notice on. What one look at a device finds is committed at once, so
@@ -16,20 +18,43 @@ const URGENT_GATHER: SignedDuration = SignedDuration::from_millis(30);
 /// External media: a stick is pulled out again within minutes, so each of them is urgent (regulation, Article 11).
 const MEDIA_ARTICLE: u8 = 11;
 
-/// Whether a recipient wants to be told. `group` is the device's group in the ledger.
-pub(super) fn wants(filter: &Filter, notice: &Notice, group: Option<&str>) -> bool {
-    let violation = &notice.violation;
+/// What the ledger says of a notice's device, and whether alerts of it wait.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place<'a> {
+    pub(super) group: Option<&'a str>,
+    /// The ledger's department.
+    pub(super) section: Option<&'a str>,
+    /// A maintenance window covered the device when the notice came to be.
+    pub(super) maintained: bool,
+}
+
+/// Whether a recipient wants to be told.
+pub(super) fn wants(filter: &Filter, notice: &Notice, place: Place<'_>) -> bool {
+    filter.what.contains(&notice.what)
+        && !place.maintained
+        && concerns(filter, &notice.violation, place)
+        && notice.violation.severity >= filter.severity_min
+}
+
+/// Whether a violation is a recipient's business: its article and its device.
+pub(super) fn concerns(filter: &Filter, violation: &Violation, place: Place<'_>) -> bool {
     let among = |list: &[String], name: &str| {
         let name = normal::key(name);
         list.iter().any(|listed| normal::key(listed) == name)
     };
-    let everywhere = filter.groups.is_empty() && filter.devices.is_empty();
-    filter.what.contains(&notice.what)
-        && (filter.articles.is_empty() || filter.articles.contains(&violation.article))
-        && violation.severity >= filter.severity_min
+    let everywhere = filter.groups.is_empty() && filter.devices.is_empty() && filter.sections.is_empty();
+    (filter.articles.is_empty() || filter.articles.contains(&violation.article))
         && (everywhere
-            || group.is_some_and(|group| among(&filter.groups, group))
+            || place.group.is_some_and(|group| among(&filter.groups, group))
+            || place.section.is_some_and(|section| among(&filter.sections, section))
             || among(&filter.devices, &violation.device))
+        && in_own_section(filter, place)
+}
+
+/// Whether a head of section is told of a device of the own section; everybody else always is.
+pub(super) fn in_own_section(filter: &Filter, place: Place<'_>) -> bool {
+    let own = filter.own_section.as_deref();
+    own.is_none_or(|own| place.section.is_some_and(|section| normal::same(own, section)))
 }
 
 /// Whether it should go at once.
@@ -38,6 +63,46 @@ pub(super) fn urgent(notice: &Notice) -> bool {
     let violation = &notice.violation;
     (violation.article == MEDIA_ARTICLE || violation.severity == Severity::High)
         && !matches!(notice.what, Resolved | Closed)
+}
+
+/// Whether it breaks through the hours and the digest of who is asleep.
+pub(super) fn breaks_through(notice: &Notice) -> bool {
+    urgent(notice) && notice.violation.severity == Severity::High
+}
+
+/// When one recipient is told, in the hospital's calendar.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan<'a> {
+    pub(super) times: &'a Times,
+    pub(super) holidays: &'a Holidays,
+}
+
+impl Plan<'_> {
+    /// Whether news may wait, so that what is urgent goes its own way.
+    pub(super) fn holds(&self) -> bool {
+        self.times.digest.is_some() || (self.times.hours.is_some() && self.times.outside == Outside::Wait)
+    }
+
+    /// Whether news of `at` is for somebody else, who has the other hours.
+    pub(super) fn skips(&self, at: Timestamp) -> bool {
+        let hours = self.times.hours.as_ref().filter(|_| self.times.outside == Outside::Skip);
+        hours.is_some_and(|hours| !hours.contain(at, self.holidays))
+    }
+
+    /// From when on a message may go that may not go before `at`.
+    pub(super) fn opening(&self, at: Timestamp) -> Timestamp {
+        let hours = self.times.hours.as_ref();
+        // Hours that do not begin within a year: better told than never.
+        hours.and_then(|hours| hours.opening(at, self.holidays)).unwrap_or(at)
+    }
+}
+
+/// What is to be told next, and from when on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Due {
+    pub(super) at: Timestamp,
+    /// Only what breaks through.
+    pub(super) urgent_only: bool,
 }
 
 /// What waits for one recipient: grows notice by notice, in the order of their numbers.
@@ -51,6 +116,8 @@ pub(super) struct Waiting {
     oldest: Option<Timestamp>,
     /// When the first urgent one came to be.
     urgent: Option<Timestamp>,
+    /// When the first one that breaks through came to be.
+    breaking: Option<Timestamp>,
 }
 
 impl Waiting {
@@ -68,6 +135,9 @@ impl Waiting {
             if urgent(notice) {
                 self.urgent.get_or_insert(notice.at);
             }
+            if breaks_through(notice) {
+                self.breaking.get_or_insert(notice.at);
+            }
         }
     }
 
@@ -82,15 +152,31 @@ impl Waiting {
     }
 
     /// When it should go out; `None`: nothing is wanted.
-    pub(super) fn due(&self, pace: &Pace, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn due(&self, pace: &Pace, plan: Plan<'_>, now: Timestamp) -> Option<Due> {
         let oldest = self.oldest?;
+        let soon = Self::soon(oldest, self.urgent, pace, now);
+        if !plan.holds() {
+            return Some(Due { at: soon, urgent_only: false });
+        }
+        // What a clock that was set back makes lie ahead waits as if it came now.
+        let digest = plan.times.digest.as_ref();
+        let gathered = digest.map_or(Some(soon), |digest| digest.next(oldest.min(now), plan.holidays));
+        let all = Due { at: plan.opening(gathered.unwrap_or(soon).max(now)), urgent_only: false };
+        let breaking = self.breaking.filter(|_| plan.times.urgent);
+        let urgent =
+            breaking.map(|first| Due { at: Self::soon(first, Some(first), pace, now), urgent_only: true });
+        Some(urgent.filter(|urgent| all.at > now && urgent.at < all.at).unwrap_or(all))
+    }
+
+    /// When it should go out where nothing but its own kind is waited for.
+    fn soon(oldest: Timestamp, urgent: Option<Timestamp>, pace: &Pace, now: Timestamp) -> Timestamp {
         let gathered = later(oldest, pace.digest);
-        let due = match self.urgent.map(|urgent| later(urgent, URGENT_GATHER)) {
+        let due = match urgent.map(|urgent| later(urgent, URGENT_GATHER)) {
             Some(at_once) => at_once.max(pace.urgent_again()).min(gathered),
             None => gathered,
         };
         // A clock that was set back must not hold news for longer than the digest.
-        Some(due.min(later(now, pace.digest)))
+        due.min(later(now, pace.digest))
     }
 }
 

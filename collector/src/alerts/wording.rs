@@ -11,8 +11,11 @@ use daicho_rules::violation::StepKind;
 use jiff::Timestamp;
 
 use super::channels::{Message, Occasion};
+use super::templates::Templates;
 use crate::queries::filters::short_key;
 use crate::shelves::Notice;
+
+mod letters;
 
 /// Characters of one sentence: a summary is one line; what is longer came from a name that means harm.
 const SENTENCE_MAX: usize = 300;
@@ -51,35 +54,98 @@ pub fn japanese_time(at: Timestamp) -> String {
     at.to_zoned(japan()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
-/// The subject, in the first language.
-pub fn subject(message: &Message, languages: &[Language]) -> String {
-    let japanese = languages.first() != Some(&Language::English);
+/// The subject, in the first language: the hospital's own where it has one.
+pub fn subject(message: &Message, languages: &[Language], templates: &Templates) -> String {
+    let language = languages.first().copied().unwrap_or(Language::Japanese);
+    let value = |name: &str| value(message, language, name);
+    templates
+        .subject(message.occasion.name(), language, &value)
+        .unwrap_or_else(|| our_subject(message, language))
+}
+
+/// The severity, article and device first: a list of mails shows little more.
+fn our_subject(message: &Message, language: Language) -> String {
+    let japanese = language == Language::Japanese;
     let total: usize = message.counts.values().sum();
-    let urgent = message.notices.iter().any(|notice| notice.violation.severity == Severity::High);
-    let mark = match (japanese, urgent) {
-        (true, true) => "【台帳・至急】",
-        (true, false) => "【台帳】",
-        (false, true) => "[Daicho, urgent] ",
-        (false, false) => "[Daicho] ",
-    };
+    let severity = severity_of(message, japanese);
     let articles = articles(message, japanese);
-    let words = match (&message.occasion, message.notices.as_slice(), japanese) {
-        (Occasion::Test { .. }, _, true) => "試験送信です（対応は不要です）".to_owned(),
-        (Occasion::Test { .. }, _, false) => "This is a test, nothing to do".to_owned(),
+    let (mark, words) = match (&message.occasion, message.notices.as_slice(), japanese) {
+        (Occasion::Letter(topic), _, _) => letters::subject(topic, message, japanese),
+        (Occasion::Test { .. }, _, true) => ("", "試験送信です（対応は不要です）".to_owned()),
+        (Occasion::Test { .. }, _, false) => ("", "This is a test, nothing to do".to_owned()),
         (Occasion::News, [one], _) if total == 1 => {
-            let language = if japanese { Language::Japanese } else { Language::English };
             let violation = &one.violation;
+            let over = matches!(one.what, StepKind::Resolved | StepKind::Closed);
+            let what = if over { format!("[{}] ", what(one.what, japanese)) } else { String::new() };
             let summary = violation.summary.in_language(language);
-            format!("{} {}: {}", article(violation.article, japanese), violation.device, summary)
+            let article = article(violation.article, japanese);
+            (severity, format!("{what}{article} {}: {summary}", violation.device))
         }
-        (Occasion::Start, _, true) => format!("未解決の違反 {total}件（{articles}）"),
-        (Occasion::Start, _, false) => format!("{total} open violations ({articles})"),
-        (Occasion::News, notices, true) if only_wrong(notices) => format!("違反 {total}件（{articles}）"),
-        (Occasion::News, notices, false) if only_wrong(notices) => format!("{total} violations ({articles})"),
-        (Occasion::News, _, true) => format!("違反の動き {total}件（{articles}）"),
-        (Occasion::News, _, false) => format!("{total} changes of violations ({articles})"),
+        (Occasion::Start, _, true) => (severity, format!("未解決の違反 {total}件（{articles}）")),
+        (Occasion::Start, _, false) => (severity, format!("{total} open violations ({articles})")),
+        (Occasion::News, notices, true) if only_wrong(notices) => {
+            (severity, format!("違反 {total}件（{articles}）{}", devices(notices, true)))
+        }
+        (Occasion::News, notices, false) if only_wrong(notices) => {
+            (severity, format!("{total} violations ({articles}){}", devices(notices, false)))
+        }
+        (Occasion::News, notices, true) => {
+            (severity, format!("違反の動き {total}件（{articles}）{}", devices(notices, true)))
+        }
+        (Occasion::News, notices, false) => {
+            (severity, format!("{total} changes of violations ({articles}){}", devices(notices, false)))
+        }
+    };
+    let mark = match (japanese, mark) {
+        (true, "") => "【台帳】".to_owned(),
+        (true, mark) => format!("【台帳・{mark}】"),
+        (false, "") => "[Daicho] ".to_owned(),
+        (false, mark) => format!("[Daicho, {mark}] "),
     };
     format!("{mark}{}", plain(&words, SUBJECT_MAX))
+}
+
+/// The most urgent of the message, as a subject says it.
+fn severity_of(message: &Message, japanese: bool) -> &'static str {
+    match (message.notices.iter().map(|notice| notice.violation.severity).max(), japanese) {
+        (None, _) => "",
+        (Some(Severity::High), true) => "至急",
+        (Some(Severity::High), false) => "urgent",
+        (Some(severity), _) => self::severity(severity, japanese),
+    }
+}
+
+/// ` SV-01`, ` SV-01ほか`: where, in a subject.
+fn devices(notices: &[Notice], japanese: bool) -> String {
+    let Some(first) = notices.first() else { return String::new() };
+    let device = &first.violation.device;
+    let others = notices.iter().any(|notice| notice.violation.device != *device);
+    match (others, japanese) {
+        (false, _) => format!(" {device}"),
+        (true, true) => format!(" {device}ほか"),
+        (true, false) => format!(" {device} and others"),
+    }
+}
+
+/// What stands for a name in braces of the hospital's own text.
+fn value(message: &Message, language: Language, name: &str) -> String {
+    let japanese = language == Language::Japanese;
+    let first = message.notices.first().map(|notice| &notice.violation);
+    match name {
+        "subject" => our_subject(message, language),
+        "text" => in_words(message, japanese),
+        "count" => message.counts.values().sum::<usize>().to_string(),
+        "articles" => articles(message, japanese),
+        "severity" => severity_of(message, japanese).to_owned(),
+        "article" => first.map(|violation| article(violation.article, japanese)).unwrap_or_default(),
+        "device" => first.map(|violation| plain(&violation.device, VALUE_MAX)).unwrap_or_default(),
+        "summary" => {
+            let summary = first.map(|violation| violation.summary.in_language(language));
+            summary.map(|summary| plain(summary, SENTENCE_MAX)).unwrap_or_default()
+        }
+        "time" => japanese_time(message.at),
+        _ => String::new(),
+    }
 }
 
 /// Everything listed is wrong now.
@@ -88,15 +154,14 @@ fn only_wrong(notices: &[Notice]) -> bool {
     notices.iter().all(|notice| matches!(notice.what, Opened | Reopened | ExceptionEnded))
 }
 
-/// The whole text, one language after the other.
-pub fn body(message: &Message, languages: &[Language]) -> String {
-    let parts: Vec<String> = languages
-        .iter()
-        .map(|language| match language {
-            Language::Japanese => in_words(message, true),
-            Language::English => in_words(message, false),
-        })
-        .collect();
+/// The whole text, one language after the other: the hospital's own where it has one.
+pub fn body(message: &Message, languages: &[Language], templates: &Templates) -> String {
+    let in_language = |language: &Language| {
+        let value = |name: &str| value(message, *language, name);
+        let own = templates.body(message.occasion.name(), *language, &value);
+        own.unwrap_or_else(|| in_words(message, *language == Language::Japanese))
+    };
+    let parts: Vec<String> = languages.iter().map(in_language).collect();
     parts.join("\n\n------------------------------------------------------------\n\n")
 }
 
@@ -120,6 +185,7 @@ fn in_words(message: &Message, japanese: bool) -> String {
                 ),
             );
         }
+        Occasion::Letter(topic) => letters::beginning(topic, message, japanese),
         Occasion::Start => say(
             &format!(
                 "台帳（Daicho）からのお知らせが、この宛先に届くようになりました。\n\

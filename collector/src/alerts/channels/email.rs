@@ -1,6 +1,7 @@
 //! Mail over SMTP (RFC 5321): one plain text message for each address.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use daicho_rules::text::Language;
@@ -12,6 +13,7 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
 use super::super::config::{Config, ConfigError, SmtpConfig, SmtpSecurity};
+use super::super::templates::Templates;
 use super::super::{secret, tls, wording};
 use super::{Capacity, Channel, Failure, Kind, Later, Message, Recipient};
 
@@ -27,6 +29,7 @@ struct Email {
     to: Mailbox,
     server: Server,
     languages: Vec<Language>,
+    templates: Arc<Templates>,
 }
 
 /// How to reach the mail server.
@@ -49,6 +52,7 @@ fn recipients(config: &Config) -> Result<Vec<Recipient>, ConfigError> {
     };
     let from = mailbox(&smtp.from).map_err(|reason| ConfigError::new("smtp.from", reason))?;
     let server = Server::parse(smtp, secret::credentials().as_deref())?;
+    let templates = Arc::new(Templates::load(config.templates.as_deref())?);
     let mut recipients = Vec::new();
     for email in &config.email {
         if email.to.is_empty() {
@@ -58,9 +62,9 @@ fn recipients(config: &Config) -> Result<Vec<Recipient>, ConfigError> {
             let to =
                 mailbox(to).map_err(|reason| ConfigError::new(format!("email.{}.to", email.name), reason))?;
             let name = format!("{}/{}", email.name, to.email);
-            let channel =
-                Email { from: from.clone(), to, server: server.clone(), languages: config.languages.clone() };
-            recipients.push(Recipient::new(name, KIND.name, &email.tell, config, Box::new(channel)));
+            let (from, server, templates) = (from.clone(), server.clone(), templates.clone());
+            let channel = Email { from, to, server, languages: config.languages.clone(), templates };
+            recipients.push(Recipient::new(name, KIND.name, email.common(), config, Box::new(channel)));
         }
     }
     Ok(recipients)
@@ -203,14 +207,14 @@ impl Email {
         lettre::Message::builder()
             .from(self.from.clone())
             .to(self.to.clone())
-            .subject(wording::subject(message, &self.languages))
+            .subject(wording::subject(message, &self.languages, &self.templates))
             .date(SystemTime::from(message.at))
             .message_id(Some(message_id(&message.id, domain)))
             // No out-of-office notice shall answer us (RFC 3834).
             .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
             .header(header::MIME_VERSION_1_0)
             .header(ContentType::TEXT_PLAIN)
-            .body(wording::body(message, &self.languages))
+            .body(wording::body(message, &self.languages, &self.templates))
             .map_err(|error| format!("the mail cannot be written: {error}"))
     }
 }

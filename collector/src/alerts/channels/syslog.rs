@@ -46,7 +46,7 @@ fn recipients(config: &Config) -> Result<Vec<Recipient>, ConfigError> {
     let one = |log: &SyslogConfig| {
         let channel = Syslog::open(log, &config.languages)
             .map_err(|(key, reason)| ConfigError::new(format!("syslog.{}.{key}", log.name), reason))?;
-        Ok(Recipient::new(log.name.clone(), KIND.name, &log.tell, config, Box::new(channel)))
+        Ok(Recipient::new(log.name.clone(), KIND.name, log.common(), config, Box::new(channel)))
     };
     config.syslog.iter().map(one).collect()
 }

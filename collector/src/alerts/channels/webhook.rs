@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use daicho_rules::text::{Language, Text};
 use daicho_rules::violation::{StepKind, Violation};
 use data_encoding::HEXLOWER;
 use http::{Request, StatusCode, Uri};
@@ -16,6 +17,7 @@ use ring::hmac;
 use serde::Serialize;
 
 use super::super::config::{Config, ConfigError, WebhookConfig};
+use super::super::templates::Templates;
 use super::super::{secret, tls, wording};
 use super::{Capacity, Channel, Failure, Kind, Later, Message, Occasion, Recipient};
 
@@ -39,7 +41,7 @@ fn recipients(config: &Config) -> Result<Vec<Recipient>, ConfigError> {
     let one = |hook: &WebhookConfig| {
         let channel = Webhook::open(hook)
             .map_err(|(key, reason)| ConfigError::new(format!("webhook.{}.{key}", hook.name), reason))?;
-        Ok(Recipient::new(hook.name.clone(), KIND.name, &hook.tell, config, Box::new(channel)))
+        Ok(Recipient::new(hook.name.clone(), KIND.name, hook.common(), config, Box::new(channel)))
     };
     config.webhook.iter().map(one).collect()
 }
@@ -145,6 +147,20 @@ struct Body<'a> {
     at: Timestamp,
     entries: Vec<Entry<'a>>,
     more: usize,
+    /// Of a letter: what it says to a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<Text>,
+}
+
+/// The same words as in a mail.
+fn text(message: &Message) -> Text {
+    let ours = Templates::default();
+    let say = |language: Language| {
+        let languages = [language];
+        let subject = wording::subject(message, &languages, &ours);
+        format!("{subject}\n\n{}", wording::body(message, &languages, &ours))
+    };
+    Text::new(say(Language::Japanese), say(Language::English))
 }
 
 #[derive(Serialize)]
@@ -156,11 +172,6 @@ struct Entry<'a> {
 }
 
 fn body(message: &Message) -> Vec<u8> {
-    let occasion = match message.occasion {
-        Occasion::News => "news",
-        Occasion::Start => "start",
-        Occasion::Test { .. } => "test",
-    };
     let entries = message.notices.iter().map(|notice| Entry {
         notice: (notice.number > 0).then_some(notice.number),
         at: notice.at,
@@ -170,8 +181,9 @@ fn body(message: &Message) -> Vec<u8> {
     let body = Body {
         schema: "daicho.alert/1",
         id: &message.id,
-        occasion,
+        occasion: message.occasion.name(),
         at: message.at,
+        text: matches!(message.occasion, Occasion::Letter(_)).then(|| text(message)),
         entries: entries.collect(),
         more: message.more,
     };

@@ -8,7 +8,7 @@ use daicho_rules::text::Text;
 use daicho_rules::violation::Violation;
 
 use super::super::channels::{Channel, Later};
-use super::super::config::{Config, Filter};
+use super::super::config::{Config, Filter, Times};
 use super::*;
 use crate::clock::Clock;
 use crate::store::memory::MemoryStore;
@@ -90,16 +90,17 @@ fn teller(machine: &Arc<Machine>, server: &Arc<Server>, capacity: Capacity) -> T
     let channel = Box::new(ToServer(server.clone(), capacity));
     let recipient = Arc::new(Recipient {
         name: "officer".to_owned(),
+        group: "officer".to_owned(),
+        role: None,
         kind: "email",
         filter: Filter::default(),
+        times: Times::default(),
         pace: Pace::of(&Config::default()),
         channel,
     });
-    let outbox = Outbox {
-        recipients: vec![recipient.clone()],
-        chance: || 1.0,
-        last_told: tokio::sync::Mutex::new(None),
-    };
+    let mut outbox = Outbox::open(&Config::default()).unwrap();
+    outbox.recipients = vec![recipient.clone()];
+    outbox.chance = || 1.0;
     Teller::new(collector, Arc::new(outbox), recipient)
 }
 
@@ -178,7 +179,7 @@ async fn a_failure_is_tried_again_later_and_told_once() {
     assert_eq!(next_try, now() + SignedDuration::from_secs(2));
     server.refuses.store(false, SeqCst);
     assert_eq!(work(&mut teller).await.unwrap(), Wait::Until(next_try), "not before its time");
-    let status = status(&teller.collector, &teller.recipient).unwrap();
+    let status = status(&teller.collector, &teller.outbox, &teller.recipient).unwrap();
     assert_eq!((status.waiting, status.attempts, status.failure.as_deref()), (1, 1, Some("busy")));
 }
 

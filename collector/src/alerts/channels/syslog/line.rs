@@ -6,6 +6,8 @@ use daicho_rules::violation::StepKind;
 use jiff::Timestamp;
 
 use super::super::super::config::SyslogTransport;
+use super::super::super::letters::Topic;
+use super::super::super::templates::Templates;
 use super::super::super::wording;
 use super::super::{Message, Occasion};
 use crate::shelves::Notice;
@@ -56,6 +58,14 @@ impl Format {
                 "Test of Daicho, nothing to do",
             );
             lines.push(self.line(INFORMATIONAL, message.at, "test", &data, &text));
+        }
+        if let Occasion::Letter(topic) = &message.occasion {
+            let data = self.data(&[("id", &message.id)]);
+            let ours = Templates::default();
+            let say = |language| wording::subject(message, &[language], &ours);
+            let text = both(languages, &say(Language::Japanese), &say(Language::English));
+            let level = if matches!(topic, Topic::DailyWord(_)) { INFORMATIONAL } else { WARNING };
+            lines.insert(0, self.line(level, message.at, topic.name(), &data, &text));
         }
         if message.occasion == Occasion::Start && message.more > 0 {
             let more = message.more.to_string();

@@ -1,0 +1,103 @@
+//! What ends soon: exceptions, approvals of media, certificates. Facts only; the watch decides what is told when.
+
+use daicho_proto::time::japan;
+use daicho_rules::ledger::{Ledger, Scope};
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
+
+use crate::Collector;
+use crate::store::StoreError;
+
+/// Something with an end.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Ending {
+    /// When it ends.
+    pub ends_at: Timestamp,
+    /// What it is.
+    pub kind: EndingKind,
+    /// Which: the rule and the subject, the medium, the operator's name.
+    pub name: String,
+    /// The device or group that it is about, as in the ledger; `None`: none.
+    pub place: Option<String>,
+}
+
+/// What can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndingKind {
+    /// 例外.
+    Exception,
+    /// 外部記録媒体の承認.
+    Medium,
+    /// A date by which a violation is to be corrected.
+    Correction,
+    /// An operator's certificate.
+    Operator,
+    /// An endpoint's certificate: it should have renewed it itself.
+    Endpoint,
+    /// The collector's own certificate.
+    Server,
+}
+
+impl Ending {
+    /// What it is known by.
+    pub fn key(&self) -> String {
+        let day = self.ends_at.to_zoned(japan()).date();
+        format!("{:?}/{}/{}/{day}", self.kind, self.place.as_deref().unwrap_or_default(), self.name)
+    }
+}
+
+/// Everything that ends after `now` and within `days`, the first first. `server`: when the collector's certificate ends.
+pub(super) fn endings(
+    collector: &Collector,
+    server: Option<Timestamp>,
+    now: Timestamp,
+    days: u32,
+) -> Result<Vec<Ending>, StoreError> {
+    let mut endings = in_ledger(&collector.ledger());
+    let certificate = |kind, name: String, ends_at| Ending { ends_at, kind, name, place: None };
+    for row in collector.shelves.operators()?.into_iter().filter(|row| row.revoked_at.is_none()) {
+        endings.push(certificate(EndingKind::Operator, row.name, row.not_after));
+    }
+    for row in collector.shelves.endpoints()?.into_iter().filter(|row| row.revoked_at.is_none()) {
+        let name = row.device.unwrap_or(row.hostname);
+        endings.push(certificate(EndingKind::Endpoint, name, row.not_after));
+    }
+    endings.extend(server.map(|at| certificate(EndingKind::Server, "collector".to_owned(), at)));
+    let last =
+        now.checked_add(jiff::SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MAX);
+    endings.retain(|ending| ending.ends_at > now && ending.ends_at <= last);
+    endings.sort();
+    Ok(endings)
+}
+
+/// What the ledger lets end: exceptions, and approvals of media.
+fn in_ledger(ledger: &Ledger) -> Vec<Ending> {
+    let place = |scope: &Scope| match scope {
+        Scope::All => None,
+        Scope::Group(name) => Some(format!("group:{name}")),
+        Scope::Device(name) => Some(name.clone()),
+    };
+    let exceptions = ledger.exceptions.iter().map(|row| Ending {
+        ends_at: end_of(row.expires_on),
+        kind: EndingKind::Exception,
+        name: format!("{} {}", row.rule, row.subject),
+        place: place(&row.device),
+    });
+    let media = ledger.media.iter().filter_map(|row| {
+        Some(Ending {
+            ends_at: end_of(row.approved_until?),
+            kind: EndingKind::Medium,
+            name: row.media_id.clone(),
+            place: place(&row.device),
+        })
+    });
+    exceptions.chain(media).collect()
+}
+
+/// The end of a day in Japan.
+fn end_of(day: Date) -> Timestamp {
+    let next = day.checked_add(1.day()).unwrap_or(Date::MAX);
+    next.to_zoned(japan()).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+}
