@@ -27,6 +27,7 @@ pub mod letters;
 pub mod maintenance;
 mod outbox;
 mod pile;
+pub mod preview;
 mod routing;
 mod secret;
 pub mod templates;
@@ -41,6 +42,7 @@ pub use config::{
     SyslogConfig, SyslogTransport, Times, WebhookConfig,
 };
 pub use outbox::{Delivery, Outcome, Sending, Told};
+pub use preview::preview;
 
 /// How often notices that everybody has are dropped.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
@@ -88,7 +90,7 @@ impl Outbox {
             escalation: config.escalation.clone(),
             channel_failed_after: SignedDuration::from_mins(config.channel_failed_minutes.into()),
             maintenance_days_max: config.maintenance_days_max,
-            server_not_after: None,
+            certificates: watch::Certificates::default(),
         };
         let outbox = Outbox::of(recipients, config.all_holidays()?, rules);
         let templates = templates::Templates::load(config.templates.as_deref())?;
@@ -108,10 +110,10 @@ impl Outbox {
         }
     }
 
-    /// Tells when the collector's own certificate ends, so that people are told in time.
+    /// Tells how long certificates live, so that people are told before they end.
     #[must_use]
-    pub fn with_certificate_until(mut self, not_after: Timestamp) -> Self {
-        self.rules.server_not_after = Some(not_after);
+    pub fn with_certificates(mut self, certificates: watch::Certificates) -> Self {
+        self.rules.certificates = certificates;
         self
     }
 

@@ -198,6 +198,12 @@ pub(crate) fn server_needs_renewal(
     written.unwrap_or_default() != wanted.collect::<Vec<_>>()
 }
 
+/// When a certificate ends.
+pub(crate) fn not_after(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()
+}
+
 fn address(bytes: &[u8]) -> Option<IpAddr> {
     <[u8; 4]>::try_from(bytes)
         .map(IpAddr::from)

@@ -19,6 +19,7 @@ pub mod demo;
 pub mod devices;
 pub mod exceptions;
 pub mod ledger;
+pub mod maintenance;
 pub mod manual;
 pub mod operators;
 pub mod output;
@@ -73,6 +74,7 @@ enum Command {
     Report(report::Arguments),
     Ledger(ledger::Arguments),
     Alerts(alerts::Arguments),
+    Maintenance(maintenance::Arguments),
     Check(check::Arguments),
     CompareVersions(compare_versions::Arguments),
     Demo(demo::Arguments),
@@ -168,6 +170,7 @@ impl Arguments {
             Command::Report(arguments) => report::run(arguments, context).await,
             Command::Ledger(arguments) => ledger::run(arguments, context).await,
             Command::Alerts(arguments) => alerts::run(arguments, context).await,
+            Command::Maintenance(arguments) => maintenance::run(arguments, context).await,
             Command::Check(arguments) => check::run(&arguments, context),
             Command::CompareVersions(arguments) => compare_versions::run(&arguments, context),
             Command::Demo(arguments) => demo::run(arguments, context).await,

@@ -75,12 +75,17 @@ pub struct Running {
 
 /// Opens the data folder and starts to serve.
 pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result<Running, ServeError> {
-    let outbox = Arc::new(alerts::Outbox::open(&config.alerts)?);
+    let outbox = alerts::Outbox::open(&config.alerts)?;
     let house = Arc::new(House::open(data, config, clock)?);
     let (collector, authority) = (&house.collector, &house.authority);
     let now = collector.clock.now();
     let (chain, key) =
         init::server_identity(data, authority, &house.config.names, now).map_err(OrderError::from)?;
+    let ends = alerts::watch::Certificates {
+        server_not_after: chain.first().and_then(crate::authority::not_after),
+        endpoint_days: house.config.authority.endpoint_days,
+    };
+    let outbox = Arc::new(outbox.with_certificates(ends));
     let tls = grpc::tls::server(chain, &key, authority.root(), Arc::clone(&collector.clock))?;
     let listener = bind(house.config.listen)?;
     let address = listener.local_addr().map_err(|source| listen_error(house.config.listen, source))?;

@@ -212,7 +212,7 @@ async fn many_like_violations_make_one_mail() {
     telling.notice((0..40).map(|number| account("SV-01", &format!("user{number:02}"))).collect());
     telling.notice(vec![account("SV-02", "tanaka")]);
     let mails = postfix.wait_for_mails(1);
-    assert_eq!(mails[0].header("subject").unwrap(), "【台帳】違反 41件（第8条 41件）");
+    assert_eq!(mails[0].header("subject").unwrap(), "【台帳・中】違反 41件（第8条 41件） SV-01ほか");
     assert!(mails[0].body.contains("このほかに 11 件あります"), "{}", mails[0].body);
     assert!(mails[0].body.contains("There are 11 more."), "{}", mails[0].body);
     telling.wait_until_told(1);

@@ -29,7 +29,7 @@ impl Holidays {
     /// Reads a list of dates: the first column of a CSV file as the Cabinet Office publishes it (CP932, a heading,
     /// `2026/11/23,勤労感謝の日`), or one date a line (`2026-11-23`). `Err`: the line (from 1 on) that is no date.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
-        let text = crate::bookkeeping::encoding::decode(bytes).map_err(|fault| fault.en)?;
+        let text = crate::bookkeeping::encoding::decode(bytes).map_err(|fault| fault.expected.en)?;
         let mut dates = BTreeSet::new();
         for (index, line) in text.lines().enumerate() {
             let first = line.split(',').next().unwrap_or_default().trim();

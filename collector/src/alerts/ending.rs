@@ -3,9 +3,10 @@
 use daicho_proto::time::japan;
 use daicho_rules::ledger::{Ledger, Scope};
 use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
+use super::watch::Certificates;
 use crate::Collector;
 use crate::store::StoreError;
 
@@ -48,10 +49,10 @@ impl Ending {
     }
 }
 
-/// Everything that ends after `now` and within `days`, the first first. `server`: when the collector's certificate ends.
+/// Everything that ends after `now` and within `days`, the first first.
 pub(super) fn endings(
     collector: &Collector,
-    server: Option<Timestamp>,
+    certificates: Certificates,
     now: Timestamp,
     days: u32,
 ) -> Result<Vec<Ending>, StoreError> {
@@ -61,12 +62,17 @@ pub(super) fn endings(
         endings.push(certificate(EndingKind::Operator, row.name, row.not_after));
     }
     for row in collector.shelves.endpoints()?.into_iter().filter(|row| row.revoked_at.is_none()) {
-        let name = row.device.unwrap_or(row.hostname);
-        endings.push(certificate(EndingKind::Endpoint, name, row.not_after));
+        // An agent that works has renewed its certificate long before.
+        let late = SignedDuration::from_hours(24 * i64::from(certificates.endpoint_days) / 6);
+        if row.not_after.duration_since(now) <= late {
+            let name = row.device.unwrap_or(row.hostname);
+            endings.push(certificate(EndingKind::Endpoint, name, row.not_after));
+        }
     }
-    endings.extend(server.map(|at| certificate(EndingKind::Server, "collector".to_owned(), at)));
-    let last =
-        now.checked_add(jiff::SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MAX);
+    endings.extend(
+        certificates.server_not_after.map(|at| certificate(EndingKind::Server, "collector".to_owned(), at)),
+    );
+    let last = now.checked_add(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MAX);
     endings.retain(|ending| ending.ends_at > now && ending.ends_at <= last);
     endings.sort();
     Ok(endings)

@@ -136,11 +136,6 @@ impl Letter {
             more: self.more,
         }
     }
-
-    /// How many violations it tells of.
-    pub(super) fn violations(&self) -> usize {
-        self.counts.values().sum()
-    }
 }
 
 /// The letters that wait for a recipient, the oldest first.

@@ -9,6 +9,9 @@ use daicho_rules::text::Text;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::Collector;
+use crate::chronicle::{Chronicle, What};
+use crate::queries::QueryError;
 use crate::shelves::Shelves;
 use crate::store::{Batch, StoreError};
 
@@ -175,6 +178,47 @@ pub fn end(number: u64, by: &str, known: &[Window], now: Timestamp) -> Result<Wi
             format!("there is no maintenance window {number}; see `daicho maintenance list`"),
         )),
     }
+}
+
+/// Keeps a new window, and tells the log.
+pub async fn add(collector: &Collector, wanted: Wanted, days_max: u32) -> Result<Window, QueryError> {
+    decide(collector, "added", |known, now| plan(wanted, known, &collector.ledger(), days_max, now)).await
+}
+
+/// Ends a window before its time, and tells the log.
+pub async fn end_now(collector: &Collector, number: u64, by: &str) -> Result<Window, QueryError> {
+    decide(collector, "ended", |known, now| end(number, by, known, now)).await
+}
+
+async fn decide(
+    collector: &Collector,
+    decision: &str,
+    decide: impl FnOnce(&[Window], Timestamp) -> Result<Window, Text>,
+) -> Result<Window, QueryError> {
+    let _judging = collector.judging.lock().await;
+    let (shelves, now) = (&collector.shelves, collector.clock.now());
+    let known = windows(shelves)?;
+    let window = decide(&known, now).map_err(QueryError::Refused)?;
+    let mut batch = Batch::default();
+    put(&mut batch, &window, &known, now);
+    let by = window.ended.as_ref().map_or(&window.by, |ended| &ended.by).clone();
+    let details = [
+        ("number", window.number.to_string()),
+        ("from", window.from.to_string()),
+        ("until", window.end().to_string()),
+    ];
+    let what = What::Decision {
+        on: "maintenance".to_owned(),
+        subject: window.place(),
+        decision: decision.to_owned(),
+        note: Some(window.reason.clone()),
+        details: details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+    };
+    Chronicle::open(shelves)?.append(&mut batch, now, &by, what);
+    shelves.commit(batch)?;
+    // What waits for nothing any more is told at once.
+    collector.outbox_filled.notify_one();
+    Ok(window)
 }
 
 /// All windows on the shelf, the oldest first.

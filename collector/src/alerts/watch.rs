@@ -53,8 +53,17 @@ pub struct Rules {
     pub channel_failed_after: SignedDuration,
     /// The longest maintenance window, in days.
     pub maintenance_days_max: u32,
-    /// When the collector's own certificate ends.
+    /// How long certificates live.
+    pub certificates: Certificates,
+}
+
+/// How long the certificates of our own authority live.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Certificates {
+    /// When the collector's own ends.
     pub server_not_after: Option<Timestamp>,
+    /// The whole life of an agent's, in days. It renews it itself when a third is left.
+    pub endpoint_days: u32,
 }
 
 /// What was told, beside what is kept for each violation; at `watch/memory`.
@@ -110,7 +119,7 @@ fn look(collector: &Collector, outbox: &Outbox) -> Result<usize, StoreError> {
         now,
     ));
     if let Some(reminders) = reminders.filter(|reminders| reminding.1 && reminders.ending_days > 0) {
-        let endings = ending::endings(collector, outbox.rules.server_not_after, now, reminders.ending_days)?;
+        let endings = ending::endings(collector, outbox.rules.certificates, now, reminders.ending_days)?;
         letters.extend(endings::decide(&endings, &mut memory.endings, &outbox.recipients, &places, now));
     }
     letters.extend(daily_words(collector, outbox, &mut memory, now)?);

@@ -16,7 +16,8 @@ use crate::queries::filters::short_key;
 Examples:
   daicho alerts                      who is told, what waits, what was told
   daicho alerts --format csv         the log of deliveries for a spreadsheet
-  daicho alerts test                 send a marked test to everyone who is told, now")]
+  daicho alerts test                 send a marked test to everyone who is told, now
+  daicho alerts preview              every text that alerts send, as it would be now")]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
     /// How many entries of the log of deliveries, the newest first.
@@ -33,6 +34,16 @@ pub struct Arguments {
 enum Command {
     /// Sends a marked test message to everyone who is told, and shows what each server answered.
     Test {
+        /// The form of the answer.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Shows every text that alerts send, in the hospital's own words where it has some. Sends nothing.
+    #[command(after_help = "Example:\n  daicho alerts preview --occasion daily_word")]
+    Preview {
+        /// Only this one: news, start, test, reminder, escalation, maintenance_over, channels, ending, daily_word.
+        #[arg(long)]
+        occasion: Option<String>,
         /// The form of the answer.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
@@ -57,6 +68,15 @@ struct Recipient {
     next_try: Option<Timestamp>,
     failure: Option<String>,
     permanent: bool,
+    letters: u64,
+    role: Option<String>,
+    hours: Option<String>,
+    skips_outside: bool,
+    digest: Option<String>,
+    next_digest: Option<Timestamp>,
+    daily_word: Option<String>,
+    next_daily_word: Option<Timestamp>,
+    quiet_until: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -86,8 +106,12 @@ struct Tested {
 /// Answers.
 pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outcome> {
     let connection = Connection::open(context).await?;
-    if let Some(Command::Test { format }) = arguments.command {
-        return test(&connection, format, context).await;
+    match arguments.command {
+        Some(Command::Test { format }) => return test(&connection, format, context).await,
+        Some(Command::Preview { occasion, format }) => {
+            return preview(&connection, occasion.as_deref(), format, context).await;
+        }
+        None => {}
     }
     let request = w::AlertsRequest { limit: arguments.limit };
     let standing = parse(questions::got(&connection, connection.query().alerts(request).await)?);
@@ -114,6 +138,7 @@ fn recipients(standing: &Standing, context: &Context) -> Table {
         context.say("宛先", "recipient"),
         context.say("送り先", "address"),
         context.say("待ち", "waiting"),
+        context.say("予定", "schedule"),
         context.say("状態", "state"),
     ]);
     for row in &standing.recipients {
@@ -129,10 +154,76 @@ fn recipients(standing: &Standing, context: &Context) -> Table {
             }
         };
         let since = row.waiting_since.filter(|_| row.waiting > 0).map(words::time).unwrap_or_default();
-        let waiting = format!("{} {since}", row.waiting).trim_end().to_owned();
-        table.row(vec![row.recipient.clone(), row.address.clone(), waiting, state]);
+        let waiting = format!("{} {since}", row.waiting + row.letters).trim_end().to_owned();
+        let schedule = schedule(row, context);
+        table.row(vec![row.recipient.clone(), row.address.clone(), waiting, schedule, state]);
     }
     table
+}
+
+/// When the recipient is told, and what comes next.
+fn schedule(row: &Recipient, context: &Context) -> String {
+    let mut parts = Vec::new();
+    if let Some(hours) = &row.hours {
+        let others = context.say("（時間外は他の宛先）", " (else others)");
+        parts.push(format!("{hours}{}", if row.skips_outside { others } else { "" }));
+    }
+    let next = |at: Option<Timestamp>| at.map(words::time).unwrap_or_default();
+    if row.quiet_until.is_some() {
+        parts.push(format!("{} {}", context.say("再開", "quiet until"), next(row.quiet_until)));
+    }
+    if row.digest.is_some() {
+        parts.push(format!("{} {}", context.say("まとめ", "digest"), next(row.next_digest)));
+    }
+    if row.daily_word.is_some() {
+        parts.push(format!("{} {}", context.say("日報", "daily word"), next(row.next_daily_word)));
+    }
+    if parts.is_empty() { context.say("随時", "at once").to_owned() } else { parts.join("; ") }
+}
+
+#[derive(Serialize)]
+struct Preview {
+    occasion: String,
+    language: String,
+    subject: String,
+    body: String,
+}
+
+/// Shows texts.
+async fn preview(
+    connection: &Connection,
+    occasion: Option<&str>,
+    format: Format,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
+    let answer =
+        questions::got(connection, connection.query().alerts_preview(w::AlertsPreviewRequest {}).await)?;
+    let previews = answer.previews.into_iter().map(|preview| {
+        let w::AlertPreview { occasion, language, subject, body } = preview;
+        Preview { occasion, language, subject, body }
+    });
+    let wanted = |preview: &Preview| occasion.is_none_or(|occasion| preview.occasion == occasion);
+    let previews: Vec<Preview> = previews.filter(wanted).collect();
+    if previews.is_empty() {
+        let known = crate::alerts::templates::OCCASIONS.join(", ");
+        return Err(failure(
+            format!("その種類のお知らせはありません。あるのは {known} です。"),
+            format!("there is no such text; there are {known}"),
+        ));
+    }
+    if format == Format::Table {
+        for Preview { occasion, language, subject, body } in &previews {
+            let heading = context.say("件名", "Subject");
+            output::show(&format!("==== {occasion}.{language}\n{heading}: {subject}\n\n{body}\n"))?;
+        }
+        return Ok(Outcome::Done);
+    }
+    let mut table = Table::new(&["occasion", "language", "subject", "body"]);
+    for Preview { occasion, language, subject, body } in &previews {
+        table.row(vec![occasion.clone(), language.clone(), subject.clone(), body.clone()]);
+    }
+    output::list(format, &table, &previews, "")?;
+    Ok(Outcome::Done)
 }
 
 fn told(standing: &Standing, context: &Context) -> Table {
@@ -211,6 +302,10 @@ async fn test(connection: &Connection, format: Format, context: &Context) -> any
     Ok(Outcome::Done)
 }
 
+fn said(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
 fn parse(answer: w::AlertsAnswer) -> Standing {
     let recipients = answer.recipients.into_iter().map(|row| Recipient {
         recipient: row.recipient,
@@ -222,6 +317,15 @@ fn parse(answer: w::AlertsAnswer) -> Standing {
         next_try: row.next_try_us.map(from_wire),
         failure: row.failure,
         permanent: row.permanent,
+        letters: row.letters,
+        role: said(row.role),
+        hours: said(row.hours),
+        skips_outside: row.skips_outside,
+        digest: said(row.digest),
+        next_digest: row.next_digest_us.map(from_wire),
+        daily_word: said(row.daily_word),
+        next_daily_word: row.next_daily_word_us.map(from_wire),
+        quiet_until: row.quiet_until_us.map(from_wire),
     });
     let told = answer.told.into_iter().map(|row| Told {
         number: row.number,

@@ -31,6 +31,14 @@ struct Status {
     undetermined: u32,
     ledger: Option<Ledger>,
     store_bytes: u64,
+    failing_channels: Vec<FailingChannel>,
+}
+
+#[derive(Serialize)]
+struct FailingChannel {
+    recipient: String,
+    since: jiff::Timestamp,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -49,6 +57,11 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outc
         imported_at: answer.ledger_imported_at_us.map(from_wire),
         imported_by: answer.ledger_imported_by,
     });
+    let failing = answer.failing_channels.into_iter().map(|failing| FailingChannel {
+        recipient: failing.recipient,
+        since: from_wire(failing.since_us),
+        reason: failing.reason,
+    });
     let status = Status {
         collector: connection.address.clone(),
         operator: answer.operator,
@@ -62,6 +75,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outc
         undetermined: answer.undetermined,
         ledger,
         store_bytes: answer.store_bytes,
+        failing_channels: failing.collect(),
     };
     output::list(arguments.format, &as_table(&status, context), &status, "")?;
     Ok(Outcome::Done)
@@ -96,5 +110,13 @@ fn as_table(status: &Status, context: &Context) -> Table {
     };
     line("台帳", "ledger", ledger);
     line("保存領域", "store", format!("{} KiB", status.store_bytes / 1024));
+    for FailingChannel { recipient, since, reason } in &status.failing_channels {
+        let since = words::time(*since);
+        let (ja, en) = (
+            format!("{recipient}（{since} から）: {reason}"),
+            format!("{recipient} (since {since}): {reason}"),
+        );
+        line("届いていないお知らせの宛先", "alerts do not arrive at", context.say(&ja, &en).to_owned());
+    }
     table
 }

@@ -182,6 +182,11 @@ impl Query for QueryService {
         let Operator { name: operator, roles, section } = identity::person(&request)?.clone();
         let status = self.ask(queries::status::status).await?;
         let ledger = status.ledger;
+        let failing = status.failing_channels.into_iter().map(|failing| w::FailingChannel {
+            recipient: failing.recipient,
+            since_us: to_wire(failing.since),
+            reason: failing.reason,
+        });
         Ok(Response::new(w::StatusAnswer {
             operator,
             version: status.version,
@@ -196,6 +201,7 @@ impl Query for QueryService {
             store_bytes: status.store_bytes,
             roles: roles.iter().map(ToString::to_string).collect(),
             section,
+            failing_channels: failing.collect(),
         }))
     }
 
@@ -229,5 +235,44 @@ impl Query for QueryService {
         let outbox = self.outbox()?;
         let answers = crate::alerts::test(&self.collector, &outbox, operator).await;
         Ok(Response::new(w::AlertsTestAnswer { tests: answers.into_iter().map(alerts::tested).collect() }))
+    }
+
+    async fn alerts_preview(
+        &self,
+        _: Request<w::AlertsPreviewRequest>,
+    ) -> Result<Response<w::AlertsPreviewAnswer>, Status> {
+        let outbox = self.outbox()?;
+        let previews = self.ask(move |collector| Ok(crate::alerts::preview(collector, &outbox)?)).await?;
+        let previews = previews.into_iter().map(alerts::previewed).collect();
+        Ok(Response::new(w::AlertsPreviewAnswer { previews }))
+    }
+
+    async fn maintenance(
+        &self,
+        _: Request<w::MaintenanceRequest>,
+    ) -> Result<Response<w::MaintenanceAnswer>, Status> {
+        Ok(Response::new(self.ask(|collector| Ok(alerts::maintenance(collector)?)).await?))
+    }
+
+    async fn maintenance_add(
+        &self,
+        request: Request<w::MaintenanceAddRequest>,
+    ) -> Result<Response<w::MaintenanceWindow>, Status> {
+        let operator = identity::operator(&request)?.to_owned();
+        let days_max = self.outbox()?.maintenance_days_max();
+        let wanted = alerts::wanted(request.into_inner(), &operator)
+            .ok_or_else(|| Status::invalid_argument("name either a device or a group"))?;
+        let window = crate::alerts::maintenance::add(&self.collector, wanted, days_max).await;
+        Ok(Response::new(alerts::window(window.map_err(refused)?)))
+    }
+
+    async fn maintenance_end(
+        &self,
+        request: Request<w::MaintenanceEndRequest>,
+    ) -> Result<Response<w::MaintenanceWindow>, Status> {
+        let operator = identity::operator(&request)?.to_owned();
+        let number = request.into_inner().number;
+        let window = crate::alerts::maintenance::end_now(&self.collector, number, &operator).await;
+        Ok(Response::new(alerts::window(window.map_err(refused)?)))
     }
 }

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 
 use super::QueryError;
 use crate::Collector;
+use crate::alerts::letters::Failing;
+use crate::alerts::watch;
 use crate::shelves::LedgerVersion;
 
 /// The numbers.
@@ -26,6 +28,8 @@ pub struct Status {
     pub ledger: Option<LedgerVersion>,
     /// What the store takes on disk.
     pub store_bytes: u64,
+    /// Channels of the alerts that fail.
+    pub failing_channels: Vec<Failing>,
 }
 
 /// Counts.
@@ -45,5 +49,6 @@ pub fn status(collector: &Collector) -> Result<Status, QueryError> {
         undetermined: unsure.count(),
         ledger: shelves.ledger_versions()?.pop(),
         store_bytes: shelves.store().size_on_disk()?,
+        failing_channels: watch::failing_channels(collector)?,
     })
 }

@@ -310,10 +310,10 @@ fn daily_word(word: &DailyWord, message: &Message, japanese: bool) -> String {
     ));
     lines
         .push(say(format!("■ 届いていない宛先: {failing}"), format!("■ Alerts do not arrive at: {failing}")));
-    if let Some((number, hash)) = &word.log {
+    if let Some(anchor) = &word.log {
         lines.push(say(
-            format!("■ 記録の最後: {number}番 {hash}"),
-            format!("■ Last entry of the log: {number}:{hash}"),
+            format!("■ 記録簿の末尾（このメールを保存してください）: {anchor}"),
+            format!("■ The log's end (keep this mail): {anchor}"),
         ));
     }
     lines.join("\n") + "\n"

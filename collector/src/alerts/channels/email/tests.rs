@@ -30,3 +30,35 @@ fn an_address_cannot_bring_a_header_along() {
 fn a_message_id_is_one_word() {
     assert_eq!(message_id("officer/a@b.1-2.3", "b.example"), "<daicho.officer=a=b.1-2.3@b.example>");
 }
+
+#[test]
+fn every_mail_is_ascii_in_short_lines_whatever_it_tells() {
+    let smtp: SmtpConfig =
+        toml::from_str("server = \"localhost\"\nsecurity = \"none\"\nfrom = \"台帳 <a@b.example>\"").unwrap();
+    let email = Email {
+        from: mailbox(&smtp.from).unwrap(),
+        to: mailbox("officer@b.example").unwrap(),
+        server: Server::parse(&smtp, None).unwrap(),
+        languages: vec![Language::Japanese, Language::English],
+        templates: Arc::default(),
+    };
+    let at: jiff::Timestamp = "2026-11-24T00:30:00Z".parse().unwrap();
+    let long = "診療放射線科第一撮影室".repeat(200);
+    let text = || daicho_rules::text::Text::new(long.clone(), long.clone());
+    let mut violation = crate::alerts::preview::invented(at);
+    (violation.device, violation.summary, violation.remedy) = (long.clone(), text(), text());
+    let word = crate::alerts::daily_word::DailyWord { failing: vec![long.clone()], ..Default::default() };
+    for message in crate::alerts::preview::messages(&violation, word, at) {
+        let mail = email.compose(&message).unwrap().formatted();
+        assert!(mail.is_ascii());
+        // RFC 5322, 2.1.1.
+        let longest = mail.split(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap();
+        assert!(longest <= 998, "{longest}");
+        let text = String::from_utf8(mail).unwrap();
+        let (headers, _) = text.split_once("\r\n\r\n").unwrap();
+        assert!(
+            headers.contains("Subject: =?utf-8?b?") && headers.lines().all(|line| line.len() <= 78),
+            "{headers}"
+        );
+    }
+}

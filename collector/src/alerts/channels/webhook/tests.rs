@@ -98,6 +98,33 @@ fn a_body_is_what_the_schema_says() {
 }
 
 #[test]
+fn every_occasion_is_in_the_schema_and_no_news_says_what_it_is() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let at: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+    let violation = message().notices[0].violation.clone();
+    let word = crate::alerts::daily_word::DailyWord::default();
+    for message in crate::alerts::preview::messages(&violation, word, at) {
+        let body: Value = serde_json::from_slice(&body(&message)).unwrap();
+        check(&schema, &body, &schema, "body");
+        let letter = matches!(message.occasion, Occasion::Letter(_));
+        assert_eq!(
+            body["text"]["ja"].as_str().is_some_and(|text| text.contains("【台帳・")),
+            letter,
+            "{body}"
+        );
+    }
+    let occasions = schema["properties"]["occasion"]["enum"].as_array().unwrap();
+    let known: Vec<&str> = occasions.iter().filter_map(Value::as_str).collect();
+    let mut templates = crate::alerts::templates::OCCASIONS.to_vec();
+    templates.sort_unstable();
+    assert_eq!(templates, {
+        let mut known = known;
+        known.sort_unstable();
+        known
+    });
+}
+
+#[test]
 fn a_signature_is_what_openssl_computes() {
     // printf '1790000000.{}' | openssl dgst -sha256 -hmac secret
     let code = "d0cadd434460d4af55e7ab90d79c1802591d7001a77c9e06471d0e3ec8cc85ae";
