@@ -238,3 +238,37 @@ fn another_reader_sees_in_each_hive_what_was_written() {
     }
     println!("{keys} keys of 24 hives are as they were written");
 }
+
+/// Others save SYSTEM alone. What it tells is told, and what is missing is named by each fact that needs it, and by no
+/// other.
+#[test]
+fn of_a_system_hive_alone_each_fact_names_the_hives_that_it_needs() {
+    let plan = all().swap_remove(1);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let system = Hives::of(&plan).machine["SYSTEM"].file();
+    let config = folder.path().join("Windows/System32/config");
+    std::fs::create_dir_all(&config).expect("a temporary folder can be written");
+    std::fs::write(config.join("SYSTEM"), system).expect("a temporary folder can be written");
+    let document = document(folder.path());
+    assert_eq!(document["host"]["hostname"], plan.hostname);
+    let told = plan.services.iter().filter_map(|service| service.told?[0]).count();
+    let services = document["services"].as_array().expect("SYSTEM tells them");
+    assert!(services.len() >= told, "{services:#?}");
+    let problems = document["problems"].as_array().expect("a list");
+    let named = |fact: &str| {
+        let of_fact = problems.iter().filter(|it| it["fact"] == fact);
+        let texts = of_fact.filter_map(|it| it["message"].as_str()).collect::<Vec<_>>().join("\n");
+        ["SAM", "SECURITY", "SOFTWARE", "SYSTEM"]
+            .map(|hive| texts.contains(&format!("config/{hive} is not there")))
+    };
+    // The host says who of a domain has rights here, which is in SAM, and which domain that is, which is in SECURITY.
+    assert_eq!(named("host"), [true, true, true, false], "{problems:#?}");
+    // Without SAM there is nobody to say more of.
+    assert_eq!(named("accounts"), [true, false, false, false]);
+    assert_eq!(named("software"), [false, false, true, false]);
+    assert_eq!(named("services"), [false, false, true, false]);
+    assert_eq!(named("media"), [false, false, true, false]);
+    for fact in ["accounts", "software", "packages"] {
+        assert!(document[fact].is_null(), "{fact}: {}", document[fact]);
+    }
+}

@@ -41,7 +41,8 @@ fn a_running_pc_opens_violations_until_the_ledger_or_the_pc_is_put_right() {
             "device,manager,name,minimum_version,due_on\nPC-01,windows,os,{build}.{revision},2026-10-01\n"
         )
     };
-    // Wine 8 can make no account (its NetUserAdd and `net user` are empty), and lists the one of who started it.
+    // Wine 8 keeps no account that is made: one of NetUserAdd is known to its own process alone and listed to none, its
+    // `net` has no `user`, and its registry no SAM. It lists the one of who started it.
     let said = pc.said("whoami", &[]);
     let person = said.trim().rsplit('\\').next().expect("a name").to_owned();
     let [staff, accounts] = people(&person, "retired,2026-03-31");
