@@ -6,6 +6,7 @@
 use std::path::Path;
 
 pub mod answer;
+pub mod archive;
 pub mod comma_separated;
 pub mod dates;
 pub mod difference;

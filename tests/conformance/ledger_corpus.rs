@@ -23,7 +23,6 @@ const NOT_YET: &[&str] = &[
     "xls-dates",
     "xls-libreoffice",
     "xls-named-xlsx",
-    "xlsx-bare-numbers",
     "xlsx-ditto",
     "xlsx-formulas-without-values",
     "xlsx-half-struck",

@@ -1,10 +1,11 @@
-//! Benchmarks that print numbers beside their budgets: `load collect`, `load intake`. They assert nothing.
+//! Benchmarks that print numbers beside their budgets: `load collect`, `load intake`, `load ledger`. They assert nothing.
 
 use clap::{Parser, Subcommand};
 
 mod collect;
 mod echo;
 mod intake;
+mod ledger;
 
 #[derive(Parser)]
 #[command(
@@ -33,6 +34,8 @@ enum Command {
         #[arg(long, default_value_t = 10)]
         seconds: u64,
     },
+    /// Reading and importing a ledger of 10 000 devices, and reading ledgers that mean harm.
+    Ledger,
     /// The bare echo that `intake` compares with.
     #[command(hide = true)]
     Echo {
@@ -49,6 +52,7 @@ fn main() -> anyhow::Result<()> {
     match Line::parse().command {
         Command::Collect { runs } => collect::measure(runs),
         Command::Intake { connections, seconds } => intake::measure(connections, seconds),
+        Command::Ledger => ledger::measure(),
         Command::Echo { data, listen } => echo::serve(&data, listen),
     }
 }

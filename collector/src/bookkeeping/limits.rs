@@ -6,6 +6,19 @@ pub const FILE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of a workbook once unpacked, measured while unpacking: what a zip declares of itself may be a lie.
 pub const UNPACKED_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
+/// Tags of a workbook's parts together: two million cells with their values, at four each, and as much again for rows,
+/// strings and their styles. Parsing them takes a few seconds.
+pub const TAGS_MAX: usize = 16_000_000;
+
+/// Tags of a workbook's styles: Excel itself stops at 65 490 formats. Parsers keep all of them.
+pub const STYLE_TAGS_MAX: usize = 500_000;
+
+/// Bytes from one tag to the next: a cell's text with every letter escaped is a quarter of this.
+pub const STRETCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Sheets of a workbook: one for each room of a large hospital.
+pub const SHEETS_MAX: usize = 500;
+
 /// Files in a ledger's folder: nine are ours; some hospitals keep one for each building.
 pub const FILES_MAX: usize = 100;
 

@@ -11,10 +11,6 @@ use super::headings::Headings;
 use super::plan::SheetPlan;
 use super::spoilt;
 use super::words::{self, Words, fold};
-use super::workbook::excel_date;
-
-/// Serials of days that a plain number in a column of dates is believed to be: 1954 to 2118.
-const SERIAL_DAYS: std::ops::RangeInclusive<f64> = 20_000.0..=80_000.0;
 
 /// Above this a number of Excel has lost digits (IEEE 754 doubles keep 15).
 const EXACT_NUMBER_MAX: f64 = 1e15;
@@ -161,11 +157,12 @@ impl RowReader<'_> {
             Cell::Empty => return None,
             Cell::Text(text) if dates::is_blank(&text) => return None,
             Cell::Date(date) => Some(date),
-            Cell::Number(number) if SERIAL_DAYS.contains(&number) => excel_date(number, false),
+            // A number that is not shown as a day is none: 070516 without its zero would be one in 2093.
             cell => dates::parse(&cell.shown()),
         };
         if date.is_none() {
-            self.fault(field, one_day());
+            let bare = matches!(self.cell(field), Cell::Number(_));
+            self.fault(field, if bare { bare_number() } else { one_day() });
         }
         date
     }
@@ -261,6 +258,13 @@ fn one_day() -> Text {
     Text::new(
         "年まで一つに決まる日付（例 2026-05-16、2026/5/16、2026年5月16日、令和8年5月16日、R8.5.16）",
         "a date with one meaning, such as 2026-05-16, 2026/5/16, 令和8年5月16日 or R8.5.16",
+    )
+}
+
+fn bare_number() -> Text {
+    Text::new(
+        "日付。日付の表示形式でないただの数値です。Excel でセルの書式を日付にするか、2026/5/16 のように入力し直してください",
+        "a date; this is a bare number: give the cell a date's format in Excel, or type the day again, such as 2026/5/16",
     )
 }
 
