@@ -3,6 +3,10 @@
 //!
 //! `DAICHO_RECORDS_WRITE=1 cargo test -p daicho-agent --test records` writes the documents anew; what then differs is
 //! read by a person before it is committed.
+//!
+//! The roots are of Linux, and only its program reads them.
+
+#![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
 use std::fs;
