@@ -19,6 +19,7 @@ pub mod demo;
 pub mod devices;
 pub mod exceptions;
 pub mod ledger;
+pub mod log;
 pub mod maintenance;
 pub mod manual;
 pub mod operators;
@@ -27,6 +28,7 @@ pub mod questions;
 pub mod report;
 pub mod roles;
 pub mod status;
+pub mod verify;
 pub mod violations;
 pub mod words;
 
@@ -66,6 +68,10 @@ enum Command {
     Violation(violations::OneArguments),
     Close(violations::CloseArguments),
     Acknowledge(violations::AcknowledgeArguments),
+    Consult(violations::ConsultArguments),
+    CorrectBy(violations::CorrectByArguments),
+    Log(log::Arguments),
+    Verify(verify::Arguments),
     Devices(devices::Arguments),
     Device(devices::OneArguments),
     Exceptions(exceptions::Arguments),
@@ -162,6 +168,10 @@ impl Arguments {
             Command::Violation(arguments) => violations::run_one(arguments, context).await,
             Command::Close(arguments) => violations::run_close(arguments, context).await,
             Command::Acknowledge(arguments) => violations::run_acknowledge(arguments, context).await,
+            Command::Consult(arguments) => violations::run_consult(arguments, context).await,
+            Command::CorrectBy(arguments) => violations::run_correct_by(arguments, context).await,
+            Command::Log(arguments) => log::run(arguments, context).await,
+            Command::Verify(arguments) => verify::run(&arguments, context),
             Command::Devices(arguments) => devices::run(arguments, context).await,
             Command::Device(arguments) => devices::run_one(arguments, context).await,
             Command::Exceptions(arguments) => exceptions::run(arguments, context).await,

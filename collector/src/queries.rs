@@ -8,6 +8,7 @@ pub mod decisions;
 pub mod devices;
 pub mod exceptions;
 pub mod filters;
+pub mod log;
 pub mod status;
 pub mod violations;
 

@@ -118,6 +118,15 @@ const FORMAT_BEFORE_LOG: u64 = 1;
 /// Where a store says its form.
 const FORMAT_KEY: &str = "meta/format";
 
+/// Opens the store that the configuration names and changes nothing in it: to look at. `None`: there is none.
+pub fn open_to_look(config: &StoreConfig) -> Result<Option<Arc<dyn Store>>, StoreError> {
+    let StoreConfig::Sled { path } = config else { return Ok(None) };
+    if !path.is_dir() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(sled::SledStore::open(path)?)))
+}
+
 /// Opens the store that the configuration names. A new one gets today's form; one of a newer form is refused.
 pub fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
     let (store, path): (Arc<dyn Store>, PathBuf) = match config {

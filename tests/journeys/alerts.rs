@@ -112,6 +112,7 @@ fn stick(device: &str, label: &str) -> Violation {
         occurred_at: Some(now),
         exception: None,
         closed: None,
+        treatment: Default::default(),
     }
 }
 

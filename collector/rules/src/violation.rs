@@ -7,11 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::rule::{Kind, Proof, Severity};
 use crate::text::Text;
 
+mod acceptance;
 mod by_people;
 mod reconciling;
+mod treatment;
 
-pub use by_people::{CannotAcknowledge, CannotClose, acknowledge, close};
+pub use acceptance::{Accepted, AcceptedFact};
+pub use by_people::{CannotAcknowledge, CannotClose, CannotTreat, acknowledge, close, consult, correct_by};
 pub use reconciling::reconcile;
+pub use treatment::{Asked, Correction, Stage, Treatment, View};
 
 /// One difference between ledger and machine. Its key is (rule, device, subject): judging twice changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +55,16 @@ pub struct Violation {
     /// Who closed it, when a person did.
     #[serde(default)]
     pub closed: Option<Closed>,
+    /// What people do about it, and how far they are.
+    #[serde(flatten)]
+    pub treatment: Treatment,
+}
+
+impl Violation {
+    /// Says in one word where it is now. Called with each change.
+    fn settle(&mut self) {
+        self.treatment.stage = self.treatment.stage_in(self.state);
+    }
 }
 
 /// Where a violation is in its life.
@@ -118,6 +132,9 @@ pub enum StepKind {
     Excepted,
     ExceptionEnded,
     Closed,
+    Consulted,
+    ToBeCorrected,
+    Overdue,
 }
 
 /// The key of (rule, device, subject): `08.retired_staff/SV-01/tanaka`, with `/`, `%` and control characters escaped.

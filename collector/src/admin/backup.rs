@@ -10,6 +10,7 @@ use ring::digest::{Context, SHA256};
 use super::{Done, House, OrderError};
 use crate::authority::files;
 use crate::config::{Config, FILE_NAME};
+use crate::store::memory::MemoryStore;
 use crate::store::{self, Batch, FORMAT, Store, StoreConfig};
 
 /// What a backup's store file begins with; the number is the form of the file itself.
@@ -150,6 +151,20 @@ pub fn restore(from: &Path, data: &Path) -> Result<u64, OrderError> {
         }
     }
     Ok(entries)
+}
+
+/// What a backup's folder keeps of the shelves with these prefixes, in memory. The whole file is read and its sum checked.
+pub fn look_into(folder: &Path, prefixes: &[&str]) -> io::Result<MemoryStore> {
+    let store = MemoryStore::default();
+    read(&folder.join("store.backup"), |key, value| {
+        if prefixes.iter().any(|prefix| key.starts_with(prefix.as_bytes())) {
+            let mut batch = Batch::default();
+            batch.put(key, value);
+            store.commit(batch).map_err(io::Error::other)?;
+        }
+        Ok(())
+    })?;
+    Ok(store)
 }
 
 /// Reads a backup's store file to its end, hands each entry over, and checks the sum; returns how many entries there are.

@@ -340,6 +340,9 @@ pub fn what(what: StepKind, japanese: bool) -> &'static str {
         StepKind::Excepted => ("例外承認", "excepted"),
         StepKind::ExceptionEnded => ("例外の終了", "exception ended"),
         StepKind::Closed => ("完了", "closed"),
+        StepKind::Consulted => ("相談", "consulted"),
+        StepKind::ToBeCorrected => ("是正予定", "to be corrected"),
+        StepKind::Overdue => ("是正の期限切れ", "correction overdue"),
     };
     if japanese { ja } else { en }
 }

@@ -1,13 +1,14 @@
 //! How everything stood at some moment, by the log alone: what a report at any date rests on, and what `verify` compares
 //! the shelves with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use daicho_rules::violation::{Step, Violation};
 use jiff::Timestamp;
 
 use super::what::history_step;
 use super::{Digest, Entry, What};
+use crate::identity::Role;
 use crate::shelves::{LedgerVersion, RuleVerdict, Shelves};
 use crate::store::StoreError;
 
@@ -20,6 +21,19 @@ pub struct Standing {
     pub devices: BTreeMap<String, Said>,
     /// The ledger's versions with the digests of their contents, oldest first.
     pub ledgers: Vec<(LedgerVersion, Digest)>,
+    /// Who had which certificates, by name.
+    pub people: BTreeMap<String, Person>,
+}
+
+/// A person with a certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Person {
+    /// What the person might do.
+    pub roles: BTreeSet<Role>,
+    /// Of which section, of a head of section.
+    pub section: Option<String>,
+    /// Whether no certificate of that name was welcome any more.
+    pub revoked: bool,
 }
 
 /// A violation and what the log knows of its life.
@@ -87,12 +101,17 @@ impl Standing {
                 self.devices.remove(device);
             }
             What::LedgerVersion { version, digest } => self.ledgers.push((version.clone(), *digest)),
+            What::OperatorCertificate { name, roles, section, .. } => {
+                let person = Person { roles: roles.clone(), section: section.clone(), revoked: false };
+                self.people.insert(name.clone(), person);
+            }
+            What::OperatorRevoked { name, .. } => {
+                self.people.entry(name.clone()).or_default().revoked = true;
+            }
             What::Begun { .. }
             | What::Decision { .. }
             | What::Application { .. }
             | What::Refused { .. }
-            | What::OperatorCertificate { .. }
-            | What::OperatorRevoked { .. }
             | What::EndpointJoined { .. }
             | What::EndpointRevoked { .. }
             | What::Judged { .. }

@@ -32,6 +32,7 @@ struct Status {
     ledger: Option<Ledger>,
     store_bytes: u64,
     failing_channels: Vec<FailingChannel>,
+    log_head: String,
 }
 
 #[derive(Serialize)]
@@ -76,6 +77,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outc
         ledger,
         store_bytes: answer.store_bytes,
         failing_channels: failing.collect(),
+        log_head: answer.log_head,
     };
     output::list(arguments.format, &as_table(&status, context), &status, "")?;
     Ok(Outcome::Done)
@@ -87,6 +89,7 @@ fn as_table(status: &Status, context: &Context) -> Table {
     line("コレクター", "collector", format!("{} (daicho {})", status.collector, status.version));
     let roles = words::roles(&status.roles, status.section.as_deref(), context);
     line("操作者", "operator", format!("{} ({roles})", status.operator));
+    line("記録簿の末尾（控えてください）", "the log's end (note it)", status.log_head.clone());
     line("コレクターの時計（日本時間）", "the collector's clock (Japan time)", words::time(status.now));
     line("登録済みの端末", "enrolled endpoints", status.endpoints.to_string());
     line("機器", "devices", status.devices.to_string());

@@ -14,13 +14,15 @@ use crate::queries::Filters;
 use crate::queries::filters::short_key;
 
 mod one;
-mod since;
+pub(super) mod since;
+mod treating;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use one::proof_in_words;
 pub use one::{OneArguments, run_one};
+pub use treating::{ConsultArguments, CorrectByArguments, run_consult, run_correct_by};
 
 /// Lists where the machines differ from the ledger, and what could not be told.
 #[derive(Debug, clap::Args)]
@@ -189,7 +191,7 @@ pub fn violations_table(violations: &[Violation], context: &Context) -> Table {
             short_key(&violation.key),
             violation.article.to_string(),
             words::severity(context, violation.severity).to_owned(),
-            words::state(context, violation.state).to_owned(),
+            words::stage(context, violation.state, violation.treatment.stage).to_owned(),
             violation.device.clone(),
             words::text(context, &violation.summary).to_owned(),
             words::day(violation.first_seen),

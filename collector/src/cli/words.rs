@@ -1,8 +1,8 @@
 //! The words that tables and details have in both languages.
 
 use daicho_proto::time::japan;
-use daicho_rules::rule::Severity;
-use daicho_rules::violation::{State, StepKind};
+use daicho_rules::rule::{Severity, Verdict};
+use daicho_rules::violation::{Stage, State, StepKind};
 use jiff::Timestamp;
 
 use super::Context;
@@ -27,6 +27,19 @@ pub fn state(context: &Context, state: State) -> &'static str {
     }
 }
 
+/// Where a violation is in its life, with how far people are.
+pub fn stage(context: &Context, state: State, stage: Stage) -> &'static str {
+    match (state, stage) {
+        (State::Open | State::Acknowledged, Stage::Consulting) => context.say("相談中", "consulting"),
+        (State::Open | State::Acknowledged, Stage::Consulted) => context.say("相談済み", "consulted"),
+        (State::Open | State::Acknowledged, Stage::ToBeCorrected) => {
+            context.say("是正予定", "to be corrected")
+        }
+        (State::Open | State::Acknowledged, Stage::Overdue) => context.say("是正期限切れ", "overdue"),
+        (state, _) => self::state(context, state),
+    }
+}
+
 /// What happened to a violation, in a few words.
 pub fn step(context: &Context, step: StepKind) -> &'static str {
     match step {
@@ -38,6 +51,18 @@ pub fn step(context: &Context, step: StepKind) -> &'static str {
         StepKind::Excepted => context.say("例外になった", "excepted"),
         StepKind::ExceptionEnded => context.say("例外が終わった", "exception ended"),
         StepKind::Closed => context.say("終了した", "closed"),
+        StepKind::Consulted => context.say("相談した", "consulted"),
+        StepKind::ToBeCorrected => context.say("是正の期限を決めた", "to be corrected by a date"),
+        StepKind::Overdue => context.say("是正の期限を過ぎた", "correction overdue"),
+    }
+}
+
+/// What a rule says, in one word.
+pub fn verdict(context: &Context, verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Satisfied => context.say("適合", "in order"),
+        Verdict::Violated => context.say("違反", "violated"),
+        Verdict::Undetermined => context.say("判定できない", "not told"),
     }
 }
 

@@ -254,7 +254,11 @@ fn keep(
     tracing::info!(key = ?violation.key, what = ?step.what, "Violation changed.");
     let news = matches!(
         step.what,
-        StepKind::Opened | StepKind::Reopened | StepKind::ExceptionEnded | StepKind::Resolved
+        StepKind::Opened
+            | StepKind::Reopened
+            | StepKind::ExceptionEnded
+            | StepKind::Overdue
+            | StepKind::Resolved
     );
     if news {
         batch.put_notice(&Notice { number: notices.next, at: now, what: step.what, violation });

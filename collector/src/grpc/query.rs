@@ -5,6 +5,7 @@ use std::sync::Arc;
 use daicho_proto::time::to_wire;
 use daicho_proto::wire as w;
 use daicho_proto::wire::query_server::{Query, QueryServer};
+use daicho_rules::text::Text;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status};
@@ -17,6 +18,7 @@ use crate::queries::{self, QueryError, decisions};
 
 mod alerts;
 mod devices;
+mod log;
 pub mod wire;
 
 /// Bytes of one question: filters and a reason.
@@ -178,6 +180,37 @@ impl Query for QueryService {
         Ok(Response::new(wire::violation_to_wire(violation)))
     }
 
+    async fn consult(&self, request: Request<w::ConsultRequest>) -> Result<Response<w::Violation>, Status> {
+        let operator = identity::person(&request)?.clone();
+        let w::ConsultRequest { key, note } = request.into_inner();
+        let violation = decisions::consult(&self.collector, &key, &operator, &note).await.map_err(refused)?;
+        tracing::info!(operator = operator.name, key = violation.key, "View on a violation kept.");
+        Ok(Response::new(wire::violation_to_wire(violation)))
+    }
+
+    async fn correct_by(
+        &self,
+        request: Request<w::CorrectByRequest>,
+    ) -> Result<Response<w::Violation>, Status> {
+        let operator = identity::operator(&request)?.to_owned();
+        let w::CorrectByRequest { key, due_on, who, note } = request.into_inner();
+        let day = due_on.parse().map_err(|_| {
+            let (ja, en) = (format!("{due_on} は日付ではありません。"), format!("{due_on} is no day."));
+            told::refused(&Text::new(ja, en))
+        })?;
+        let said = (day, who.as_str(), note.as_deref());
+        let violation =
+            decisions::correct_by(&self.collector, &key, &operator, said).await.map_err(refused)?;
+        tracing::info!(%operator, key = violation.key, %day, "Violation is to be corrected.");
+        Ok(Response::new(wire::violation_to_wire(violation)))
+    }
+
+    async fn log(&self, request: Request<w::LogRequest>) -> Result<Response<w::LogAnswer>, Status> {
+        let asked = log::wanted(request.into_inner());
+        let answer = self.ask(move |collector| queries::log::log(collector, &asked)).await?;
+        Ok(Response::new(log::answer(answer)))
+    }
+
     async fn status(&self, request: Request<w::StatusRequest>) -> Result<Response<w::StatusAnswer>, Status> {
         let Operator { name: operator, roles, section } = identity::person(&request)?.clone();
         let status = self.ask(queries::status::status).await?;
@@ -202,6 +235,7 @@ impl Query for QueryService {
             roles: roles.iter().map(ToString::to_string).collect(),
             section,
             failing_channels: failing.collect(),
+            log_head: status.log_head,
         }))
     }
 

@@ -12,6 +12,9 @@ const EVERYBODY: &[Role] = &[Role::Officer, Role::Department, Role::SectionHead,
 /// Who works on violations and keeps the ledger.
 const DECIDERS: &[Role] = &[Role::Officer, Role::Department];
 
+/// Whom Article 13(2) names: the head of section and the officer.
+const CONSULTED: &[Role] = &[Role::SectionHead, Role::Officer];
+
 /// Who keeps the ledger (Article 4).
 const KEEPERS: &[Role] = &[Role::Department];
 
@@ -33,6 +36,9 @@ pub static PERMISSIONS: &[(&str, &[Role])] = &[
     ("Query/MaintenanceEnd", DECIDERS),
     ("Query/Close", DECIDERS),
     ("Query/Acknowledge", DECIDERS),
+    ("Query/Consult", CONSULTED),
+    ("Query/CorrectBy", DECIDERS),
+    ("Query/Log", EVERYBODY),
     ("Bookkeeping/Versions", EVERYBODY),
     ("Bookkeeping/Content", EVERYBODY),
     ("Bookkeeping/Propose", EVERYBODY),

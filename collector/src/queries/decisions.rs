@@ -1,12 +1,15 @@
 //! What a person says to a violation: it is being worked on, or this incident is over.
 
+use daicho_rules::normal;
 use daicho_rules::text::Text;
-use daicho_rules::violation::{self, Change, Violation};
+use daicho_rules::violation::{self, Asked, Change, Correction, View, Violation};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::{QueryError, violations};
 use crate::Collector;
 use crate::chronicle::{Chronicle, What};
+use crate::identity::{Operator, Role};
 use crate::store::Batch;
 
 /// Characters of a reason or note: a page. It is kept forever in the history.
@@ -36,6 +39,67 @@ pub async fn acknowledge(
     check_length(note)?;
     decide(collector, key, |violation, now| {
         violation::acknowledge(violation, operator, note, now).map_err(|error| error.text())
+    })
+    .await
+}
+
+/// Keeps the view of `operator`, who was consulted (Article 13(2)): the officer on any device, a head of section on
+/// those of the section.
+pub async fn consult(
+    collector: &Collector,
+    key: &str,
+    operator: &Operator,
+    note: &str,
+) -> Result<Violation, QueryError> {
+    check_length(note)?;
+    decide(collector, key, |violation, at| {
+        let role = asked(collector, violation, operator)?;
+        let section = operator.section.clone().filter(|_| role == Asked::SectionHead);
+        let view = View { role, by: operator.name.clone(), section, note: note.to_owned(), at };
+        violation::consult(violation, view).map_err(|error| error.text())
+    })
+    .await
+}
+
+/// As whom Article 13(2) has the operator consulted on this violation.
+fn asked(collector: &Collector, violation: &Violation, operator: &Operator) -> Result<Asked, Text> {
+    let ledger = collector.ledger();
+    let department = ledger.device(&violation.device).and_then(|device| device.department.as_deref());
+    let of_section = match (department, operator.section.as_deref()) {
+        (Some(department), Some(section)) => normal::same(department, section),
+        _ => false,
+    };
+    if operator.is(Role::SectionHead) && of_section {
+        return Ok(Asked::SectionHead);
+    }
+    if operator.is(Role::Officer) {
+        return Ok(Asked::Officer);
+    }
+    let (device, section) = (&violation.device, operator.section.as_deref().unwrap_or("-"));
+    let department = department.unwrap_or("-");
+    Err(Text::new(
+        format!(
+            "機器 {device} の部署は台帳では「{department}」です。「{section}」の所属長は相談の相手ではありません。その部署の所属長か安全管理責任者に相談してください。"
+        ),
+        format!(
+            "The ledger's section of device {device} is {department:?}, not {section:?}; its own head of section or the officer is to be consulted."
+        ),
+    ))
+}
+
+/// Sets the day by which a violation is to be corrected, and who does it.
+pub async fn correct_by(
+    collector: &Collector,
+    key: &str,
+    operator: &str,
+    (due_on, who, note): (Date, &str, Option<&str>),
+) -> Result<Violation, QueryError> {
+    check_length(who)?;
+    check_length(note.unwrap_or_default())?;
+    decide(collector, key, |violation, at| {
+        let (who, note, by) = (who.to_owned(), note.map(str::to_owned), operator.to_owned());
+        let correction = Correction { due_on, who, note, by, at, overdue: false };
+        violation::correct_by(violation, correction).map_err(|error| error.text())
     })
     .await
 }

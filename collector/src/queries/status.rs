@@ -30,6 +30,8 @@ pub struct Status {
     pub store_bytes: u64,
     /// Channels of the alerts that fail.
     pub failing_channels: Vec<Failing>,
+    /// The log's end, to be noted elsewhere.
+    pub log_head: String,
 }
 
 /// Counts.
@@ -50,5 +52,6 @@ pub fn status(collector: &Collector) -> Result<Status, QueryError> {
         ledger: shelves.ledger_versions()?.pop(),
         store_bytes: shelves.store().size_on_disk()?,
         failing_channels: watch::failing_channels(collector)?,
+        log_head: shelves.chronicle_head()?.anchor(),
     })
 }

@@ -46,6 +46,7 @@ fn violation(rule: &str, device: &str, subject: &str) -> Violation {
         occurred_at: None,
         exception: None,
         closed: None,
+        treatment: Default::default(),
     }
 }
 

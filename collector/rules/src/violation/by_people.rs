@@ -1,8 +1,9 @@
 //! What a person does to a violation: says that it was seen, or closes an incident with a reason.
 
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
 
-use super::{Change, Closed, State, Step, StepKind, Violation};
+use super::{Asked, Change, Closed, Correction, State, Step, StepKind, View, Violation};
 use crate::rule::Kind;
 use crate::text::Text;
 
@@ -55,7 +56,7 @@ pub enum CannotAcknowledge {
     #[error("an exception of the ledger covers the violation until {until}")]
     Excepted {
         /// The exception's last day.
-        until: jiff::civil::Date,
+        until: Date,
     },
 }
 
@@ -114,7 +115,97 @@ pub fn acknowledge(
     Ok(said(new, StepKind::Acknowledged, by, note, now))
 }
 
-fn said(violation: Violation, what: StepKind, by: &str, reason: Option<String>, at: Timestamp) -> Change {
+/// Why nobody can be consulted on a violation, or no date be set for it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotTreat {
+    /// It has ended already, or an exception covers it.
+    #[error(transparent)]
+    NotOpen(#[from] CannotAcknowledge),
+    /// A view without words is none.
+    #[error("a view needs words")]
+    NoWords,
+    /// Nobody answers for the correction.
+    #[error("a correction needs somebody who does it")]
+    Nobody,
+    /// The day is over, or too far away.
+    #[error("{day} is not between today and {latest}")]
+    Day {
+        /// What was asked for.
+        day: Date,
+        /// The last day that can be set.
+        latest: Date,
+    },
+}
+
+impl CannotTreat {
+    /// The sentence for people.
+    pub fn text(&self) -> Text {
+        match self {
+            CannotTreat::NotOpen(error) => error.text(),
+            CannotTreat::NoWords => Text::new(
+                "意見を書いてください（--note）。言葉のない相談は記録として認められません。",
+                "Say what your view is (--note). A consultation without words is no evidence.",
+            ),
+            CannotTreat::Nobody => {
+                Text::new("だれが是正するのか書いてください（--who）。", "Say who is to correct it (--who).")
+            }
+            CannotTreat::Day { day, latest } => Text::new(
+                format!(
+                    "是正の期限{day}は、今日から{latest}までの日にしてください。それより長くなるときは例外を申請してください。"
+                ),
+                format!(
+                    "The date {day} has to be between today and {latest}; for longer, apply for an exception."
+                ),
+            ),
+        }
+    }
+}
+
+/// The furthest day by which a correction can be promised: what takes longer is an exception, and wants approval.
+const CORRECTION_DAYS_MAX: i64 = 366;
+
+/// Keeps the view of somebody who was consulted (Article 13(2)); a later view of the same person takes the place of the
+/// earlier one, which stays in the history.
+pub fn consult(violation: &Violation, view: View) -> Result<Change, CannotTreat> {
+    let mut new = acknowledge(violation, &view.by, "", view.at)?.violation;
+    let note = view.note.trim().to_owned();
+    if note.is_empty() {
+        return Err(CannotTreat::NoWords);
+    }
+    let (by, at) = (view.by.clone(), view.at);
+    new.treatment.views.retain(|known| (known.role, &known.by) != (view.role, &view.by));
+    let role = match (view.role, &view.section) {
+        (Asked::Officer, _) => "安全管理責任者 / officer".to_owned(),
+        (Asked::SectionHead, Some(section)) => format!("所属長（{section}） / head of section ({section})"),
+        (Asked::SectionHead, None) => "所属長 / head of section".to_owned(),
+    };
+    new.treatment.views.push(View { note: note.clone(), ..view });
+    Ok(said(new, StepKind::Consulted, &by, Some(format!("{role}: {note}")), at))
+}
+
+/// Sets the day by which a violation is to be corrected. A new day takes the place of the one before.
+pub fn correct_by(violation: &Violation, correction: Correction) -> Result<Change, CannotTreat> {
+    let mut new = acknowledge(violation, &correction.by, "", correction.at)?.violation;
+    let today = daicho_proto::time::japanese_date(correction.at);
+    let latest = today.saturating_add(CORRECTION_DAYS_MAX.days());
+    let day = correction.due_on;
+    if day < today || day > latest {
+        return Err(CannotTreat::Day { day, latest });
+    }
+    let who = correction.who.trim().to_owned();
+    if who.is_empty() {
+        return Err(CannotTreat::Nobody);
+    }
+    let note = correction.note.as_deref().map(str::trim).filter(|note| !note.is_empty()).map(str::to_owned);
+    let (by, at) = (correction.by.clone(), correction.at);
+    let words = note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+    let reason = format!("期限 {day}（{who}） / due on {day} ({who}){words}");
+    new.treatment.correction = Some(Correction { who, note, overdue: false, ..correction });
+    Ok(said(new, StepKind::ToBeCorrected, &by, Some(reason), at))
+}
+
+fn said(mut violation: Violation, what: StepKind, by: &str, reason: Option<String>, at: Timestamp) -> Change {
+    violation.settle();
     let (summary, evidence) = (violation.summary.clone(), violation.evidence.clone());
     Change { violation, step: Some(Step { at, what, by: by.to_owned(), reason, summary, evidence }) }
 }

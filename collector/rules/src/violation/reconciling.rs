@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Change, Excepted, State, Step, StepKind, Violation, key};
+use super::acceptance::{Cover, cover};
+use super::{Accepted, Change, Excepted, State, Step, StepKind, Treatment, Violation, key};
 use crate::articles::Judged;
 use crate::evidence::Evidence;
 use crate::ledger::DeviceStatus;
-use crate::normal;
 use crate::rule::{Assessment, Cleared, Finding, Kind, Proof, Rule, Unknown};
 use crate::text::Text;
 
@@ -41,7 +41,7 @@ pub fn reconcile(
             }
             let now = Now { rule, device, finding, evidence };
             changes.extend(match by_key.get(key.as_str()) {
-                None => Some(now.opens(&key)),
+                None => Some(now.opens(&key, None)),
                 Some(old) if old.state == State::Resolved => now.reopens(old),
                 Some(old) => now.continues(old),
             });
@@ -62,9 +62,11 @@ struct Now<'a> {
 }
 
 impl Now<'_> {
-    fn opens(&self, key: &str) -> Change {
+    fn opens(&self, key: &str, accepted: Option<&Accepted>) -> Change {
         let finding = self.finding;
-        let exception = exception(self.evidence, self.rule.id, &finding.subject);
+        let (rule, subject) = (self.rule.id, &finding.subject);
+        let Cover { exception, accepted, lapsed } =
+            cover(self.evidence, rule, subject, (finding.severity, &finding.proofs), accepted);
         let violation = Violation {
             key: key.to_owned(),
             rule: self.rule.id.to_owned(),
@@ -82,9 +84,10 @@ impl Now<'_> {
             occurred_at: finding.occurred_at,
             exception,
             closed: None,
+            treatment: Treatment { accepted, ..Treatment::default() },
         };
         let what = if violation.exception.is_some() { StepKind::Excepted } else { StepKind::Opened };
-        step(violation, what, self.evidence.now)
+        step(violation, what, lapsed, self.evidence.now)
     }
 
     fn reopens(&self, old: &Violation) -> Option<Change> {
@@ -92,7 +95,7 @@ impl Now<'_> {
         if old.closed.is_some() && self.finding.occurred_at <= old.occurred_at {
             return None;
         }
-        let mut change = self.opens(&old.key);
+        let mut change = self.opens(&old.key, old.treatment.accepted.as_ref());
         change.violation.first_seen = old.first_seen;
         change.violation.last_seen = old.last_seen.max(change.violation.last_seen);
         if let Some(step) = &mut change.step
@@ -118,16 +121,22 @@ impl Now<'_> {
         let worse = new.severity > old.severity || new.occurred_at > old.occurred_at;
         if old.state == State::Acknowledged && worse {
             new.state = State::Open;
+            // What was said was said of something lighter; the history keeps it.
+            new.treatment.views.clear();
         }
-        if let Some(what) = apply_exception(&mut new, self.evidence) {
-            return Some(step(new, what, self.evidence.now));
+        if let Some((what, lapsed)) = apply_exception(&mut new, self.evidence) {
+            return Some(step(new, what, lapsed, self.evidence.now));
+        }
+        if falls_overdue(&mut new, self.evidence) {
+            return Some(step(new, StepKind::Overdue, None, self.evidence.now));
         }
         let material = new.severity != old.severity
             || new.occurred_at != old.occurred_at
             || essence(&new.evidence) != essence(&old.evidence);
         if material {
-            return Some(step(new, StepKind::Changed, self.evidence.now));
+            return Some(step(new, StepKind::Changed, None, self.evidence.now));
         }
+        new.settle();
         (new != *old).then_some(Change { violation: new, step: None })
     }
 
@@ -158,13 +167,16 @@ fn ends(old: &Violation, judged: &[Judged], evidence: &Evidence<'_>) -> Option<C
         if !proofs.is_empty() {
             new.evidence = proofs;
         }
-        return Some(step(new, StepKind::Resolved, evidence.now));
+        return Some(step(new, StepKind::Resolved, None, evidence.now));
     }
-    let what = apply_exception(&mut new, evidence);
-    match what {
-        Some(what) => Some(step(new, what, evidence.now)),
-        None => (new != *old).then_some(Change { violation: new, step: None }),
+    if let Some((what, lapsed)) = apply_exception(&mut new, evidence) {
+        return Some(step(new, what, lapsed, evidence.now));
     }
+    if falls_overdue(&mut new, evidence) {
+        return Some(step(new, StepKind::Overdue, None, evidence.now));
+    }
+    new.settle();
+    (new != *old).then_some(Change { violation: new, step: None })
 }
 
 fn surely_right(old: &Violation, assessment: &Assessment) -> Option<Vec<Proof>> {
@@ -196,45 +208,50 @@ fn is_scrapped(evidence: &Evidence<'_>) -> bool {
     evidence.device.is_some_and(|device| device.status == DeviceStatus::Retired)
 }
 
-/// Puts an unresolved violation under the ledger's exception, or takes it out; tells which, if it is news.
-fn apply_exception(violation: &mut Violation, evidence: &Evidence<'_>) -> Option<StepKind> {
-    let exception = exception(evidence, &violation.rule, &violation.subject);
+/// Puts an unresolved violation under the ledger's exception, or takes it out; tells which and why, if it is news.
+fn apply_exception(violation: &mut Violation, evidence: &Evidence<'_>) -> Option<(StepKind, Option<Text>)> {
+    let found = (violation.severity, violation.evidence.as_slice());
+    let accepted = violation.treatment.accepted.as_ref();
+    let Cover { exception, accepted, lapsed } =
+        cover(evidence, &violation.rule, &violation.subject, found, accepted);
+    let same_terms = match (&violation.treatment.accepted, &accepted) {
+        (Some(old), Some(new)) => old.terms == new.terms,
+        (_, _) => true,
+    };
+    violation.treatment.accepted = accepted;
     let before = std::mem::replace(&mut violation.exception, exception);
     match (before, &violation.exception) {
         (None, None) => None,
         (Some(_), None) => {
             violation.state = State::Open;
-            Some(StepKind::ExceptionEnded)
+            Some((StepKind::ExceptionEnded, lapsed))
         }
         // The row's number moves with every row above it: that alone is no news.
         (Some(old), Some(new))
-            if (Excepted { ledger_row: new.ledger_row.clone(), ..old.clone() }) == *new =>
+            if same_terms && (Excepted { ledger_row: new.ledger_row.clone(), ..old.clone() }) == *new =>
         {
             None
         }
         (_, Some(_)) => {
             violation.state = State::Excepted;
-            Some(StepKind::Excepted)
+            // It is accepted as it is: nobody has to correct it meanwhile.
+            violation.treatment.correction = None;
+            Some((StepKind::Excepted, None))
         }
     }
 }
 
-/// The exception that covers a subject today; of several the one that holds longest.
-fn exception(evidence: &Evidence<'_>, rule: &str, subject: &str) -> Option<Excepted> {
+/// Notes that the day by which an unresolved violation was to be corrected has passed; false: it has not, or was told.
+fn falls_overdue(violation: &mut Violation, evidence: &Evidence<'_>) -> bool {
     let today = evidence.today();
-    let holding = evidence.ledger.exceptions.iter().filter(|row| {
-        normal::same(&row.rule, rule)
-            && today <= row.expires_on
-            && row.device.covers(evidence.device)
-            && normal::pattern_covers(&row.subject, subject)
-    });
-    let row = holding.reduce(|best, row| if row.expires_on > best.expires_on { row } else { best })?;
-    Some(Excepted {
-        ledger_row: row.row.to_string(),
-        reason: row.reason.clone(),
-        approved_by: row.approved_by.clone(),
-        expires_on: row.expires_on,
-    })
+    let waits = matches!(violation.state, State::Open | State::Acknowledged);
+    match &mut violation.treatment.correction {
+        Some(correction) if waits && !correction.overdue && correction.due_on < today => {
+            correction.overdue = true;
+            true
+        }
+        _ => false,
+    }
 }
 
 /// Evidence without its time.
@@ -242,8 +259,16 @@ fn essence(proofs: &[Proof]) -> Vec<Proof> {
     proofs.iter().map(|proof| Proof { observed_at: None, ledger_row: None, ..proof.clone() }).collect()
 }
 
-fn step(violation: Violation, what: StepKind, at: Timestamp) -> Change {
-    let reason = violation.exception.as_ref().map(|exception| exception.reason.clone());
+fn step(mut violation: Violation, what: StepKind, why: Option<Text>, at: Timestamp) -> Change {
+    violation.settle();
+    let due = violation.treatment.correction.as_ref().filter(|_| what == StepKind::Overdue);
+    let due = due.map(|correction| {
+        let (day, who) = (correction.due_on, &correction.who);
+        format!("期限 {day}（{who}） / due on {day} ({who})")
+    });
+    let why = why.map(|text| format!("{} / {}", text.ja, text.en));
+    let reason =
+        due.or(why).or_else(|| violation.exception.as_ref().map(|exception| exception.reason.clone()));
     let (summary, evidence): (Text, Vec<Proof>) = (violation.summary.clone(), violation.evidence.clone());
     let step = Step { at, what, by: DAICHO.to_owned(), reason, summary, evidence };
     Change { violation, step: Some(step) }

@@ -126,6 +126,7 @@ fn notice(machine: &Machine, numbers: std::ops::RangeInclusive<u64>) {
             occurred_at: None,
             exception: None,
             closed: None,
+            treatment: Default::default(),
         };
         batch.put_violation(&violation);
         batch.put_notice(&Notice { number, at, what: StepKind::Opened, violation });

@@ -1,7 +1,7 @@
 //! One violation with its evidence and its history.
 
 use daicho_rules::rule::Proof;
-use daicho_rules::violation::{Step, Violation};
+use daicho_rules::violation::{Asked, Step, Violation};
 use serde::Serialize;
 
 use crate::cli::connection::Connection;
@@ -65,7 +65,7 @@ fn as_text(violation: &Violation, history: &[Step], context: &Context) -> String
     };
     let state = format!(
         "{} ・ {}",
-        words::state(context, violation.state),
+        words::stage(context, violation.state, violation.treatment.stage),
         words::severity(context, violation.severity)
     );
     line(context.say("番号    ", "number  "), &format!("{}  ({})", short_key(&violation.key), violation.key));
@@ -89,6 +89,25 @@ fn as_text(violation: &Violation, history: &[Step], context: &Context) -> String
             exception.expires_on, exception.approved_by, exception.ledger_row, exception.reason
         );
         line(context.say("例外    ", "excepted"), context.say(&ja, &en));
+    }
+    for view in &violation.treatment.views {
+        let role = match (view.role, &view.section) {
+            (Asked::Officer, _) => context.say("安全管理責任者", "officer").to_owned(),
+            (Asked::SectionHead, section) => {
+                let section = section.as_deref().unwrap_or_default();
+                format!("{} {section}", context.say("所属長", "head of section"))
+            }
+        };
+        let view = format!("{} {}（{role}）: {}", words::time(view.at), view.by, view.note);
+        line(context.say("相談    ", "view    "), &view);
+    }
+    if let Some(correction) = &violation.treatment.correction {
+        let late = if correction.overdue { context.say("・期限切れ", ", overdue") } else { "" };
+        let note = correction.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
+        let (day, who, by) = (correction.due_on, &correction.who, &correction.by);
+        let ja = format!("{day} まで{late}（担当 {who}、決めた人 {by}）{note}");
+        let en = format!("by {day}{late} ({who}, decided by {by}){note}");
+        line(context.say("是正    ", "correct "), context.say(&ja, &en));
     }
     if let Some(closed) = &violation.closed {
         let at = words::time(closed.at);

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::cli::failure;
 
 /// A day in Japan, a time with its zone, or hours or days before `now`.
-pub(super) fn parse(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
+pub(in crate::cli) fn parse(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
     let text = text.trim();
     before(text, now)
         .or_else(|| text.parse::<Timestamp>().ok())

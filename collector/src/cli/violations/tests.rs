@@ -44,6 +44,7 @@ fn violation(state: State) -> Violation {
         occurred_at: None,
         exception: None,
         closed: None,
+        treatment: Default::default(),
     }
 }
 

@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 use crate::queries::filters::Filters;
 use crate::queries::violations::Undetermined;
 
+mod treatment;
+
 /// What the wire carried and this version does not know: the other side is newer, or broken.
 #[derive(Debug, thiserror::Error)]
 #[error("{field} {value:?} is not known to this version; use a daicho of the collector's version")]
@@ -112,6 +114,10 @@ pub fn violation_to_wire(violation: Violation) -> wire::Violation {
             reason: closed.reason,
             at_us: to_wire(closed.at),
         }),
+        stage: word(&violation.treatment.stage),
+        views: violation.treatment.views.into_iter().map(treatment::view_to_wire).collect(),
+        correction: violation.treatment.correction.map(treatment::correction_to_wire),
+        accepted: violation.treatment.accepted.map(treatment::accepted_to_wire),
     }
 }
 
@@ -147,6 +153,7 @@ pub fn violation(wire: wire::Violation) -> Result<Violation, Unreadable> {
         occurred_at: wire.occurred_at_us.map(from_wire),
         exception: wire.exception.map(excepted).transpose()?,
         closed: wire.closed.map(closed),
+        treatment: treatment::treatment(wire.stage, wire.views, wire.correction, wire.accepted)?,
     })
 }
 

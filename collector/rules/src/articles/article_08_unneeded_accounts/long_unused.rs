@@ -147,6 +147,9 @@ fn push(
     observed_at: Timestamp,
 ) {
     proofs.push(Proof::observed("accounts", "enabled", "true", observed_at));
+    if account.privileged == Some(true) {
+        proofs.push(Proof::observed("accounts", "privileged", "true", observed_at));
+    }
     assessment.findings.push(Finding {
         subject: account.name.clone(),
         summary,

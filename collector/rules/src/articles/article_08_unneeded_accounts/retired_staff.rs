@@ -95,6 +95,9 @@ fn finding(account: &Account, owner: &Owner<'_>, staff: &Staff, observed_at: Tim
         ),
     };
     let mut proofs = vec![Proof::observed("accounts", "enabled", "true", observed_at)];
+    if account.privileged == Some(true) {
+        proofs.push(Proof::observed("accounts", "privileged", "true", observed_at));
+    }
     if let Some(row) = owner.row {
         proofs.push(Proof::ledger("staff_id", &owner.staff_id, &row.row));
     }

@@ -153,6 +153,9 @@ fn identifier(what: StepKind) -> &'static str {
         StepKind::Excepted => "excepted",
         StepKind::ExceptionEnded => "exception_ended",
         StepKind::Closed => "closed",
+        StepKind::Consulted => "consulted",
+        StepKind::ToBeCorrected => "to_be_corrected",
+        StepKind::Overdue => "overdue",
     }
 }
 

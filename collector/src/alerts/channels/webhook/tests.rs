@@ -80,6 +80,7 @@ fn message() -> Message {
         occurred_at: Some(at),
         exception: None,
         closed: None,
+        treatment: Default::default(),
     };
     let notice = Notice { number: 7, at, what: StepKind::Opened, violation };
     let start = Notice { number: 0, ..notice.clone() };
