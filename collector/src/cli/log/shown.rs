@@ -39,6 +39,7 @@ pub(super) fn kind(kind: &str, context: &Context) -> String {
         "operator_revoked" => ("担当者の失効", "operator revoked"),
         "endpoint_joined" => ("端末の登録", "endpoint joined"),
         "endpoint_revoked" => ("端末の失効", "endpoint revoked"),
+        "judged" => ("全機器の判定", "judged everything"),
         "note" => ("メモ", "note"),
         other => return other.to_owned(),
     };
@@ -109,6 +110,7 @@ pub(super) fn what(entry: &Entry, context: &Context) -> String {
             format!("{hostname} ({endpoint}) {}", device.as_deref().unwrap_or_default())
         }
         What::EndpointRevoked { endpoint, hostname, reason } => format!("{hostname} ({endpoint}): {reason}"),
+        What::Judged { .. } => context.say("すべての機器を判定した", "every device was judged").to_owned(),
         What::Note { text } => words::text(context, text).to_owned(),
         What::Unknown => context
             .say(
