@@ -112,5 +112,6 @@ pub(super) fn invented(now: Timestamp) -> Violation {
         occurred_at: None,
         exception: None,
         closed: None,
+        treatment: Default::default(),
     }
 }

@@ -184,6 +184,7 @@ impl Hospital {
             occurred_at: None,
             exception: None,
             closed: None,
+            treatment: Default::default(),
         };
         self.put(&violation, StepKind::Opened, true);
         violation

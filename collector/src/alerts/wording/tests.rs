@@ -34,6 +34,7 @@ fn violation(label: &str) -> Violation {
         occurred_at: Some(at),
         exception: None,
         closed: None,
+        treatment: Default::default(),
     }
 }
 
