@@ -170,7 +170,7 @@ async fn export(connection: &Connection, file: PathBuf, context: &Context) -> an
     }
     let last = serde_json::to_string(&LastLine { head: head.number, hash: head.hash })?;
     writeln!(output, "{last}").with_context(cannot)?;
-    let written = output.into_inner().map_err(|error| error.into_error()).with_context(cannot)?;
+    let written = output.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(cannot)?;
     written.sync_all().with_context(cannot)?;
     let text = std::fs::read(&file).with_context(cannot)?;
     let verdict = verifying::of_lines(super::verify::lines(&text), &[]);

@@ -20,10 +20,7 @@ pub(super) fn is_before_log(shelves: &Shelves) -> Result<bool, StoreError> {
 
 /// Compares; what cannot be read counts as altered.
 pub(super) fn compare(shelves: &Shelves, chain: &mut Chain<'_>) -> Result<(), StoreError> {
-    let waiting = match readable(shelves.chronicle_waiting(), &mut chain.verdict)? {
-        Some(waiting) => waiting,
-        None => Vec::new(),
-    };
+    let waiting = readable(shelves.chronicle_waiting(), &mut chain.verdict)?.unwrap_or_default();
     chain.verdict.waiting = waiting.len();
     for entry in waiting {
         let (number, previous) = (chain.end.number, chain.end.hash);
@@ -78,10 +75,11 @@ fn violations(shelves: &Shelves, chain: &mut Chain<'_>, compared: &mut Compared)
             old.push(b'\n');
         }
         let old_is_right = life.before.is_none_or(|(_, digest)| digest == Digest::of(&old));
-        let new: Vec<Option<Step>> =
-            lines.iter().skip(before).map(|line| serde_json::from_slice(line).ok()).collect();
-        let new_is_right = new.len() == life.steps.len()
-            && new.iter().zip(&life.steps).all(|(kept, told)| kept.as_ref() == Some(told));
+        // Byte for byte: a step is written once, and in this form.
+        let written = |step: &Step| serde_json::to_vec(step).unwrap_or_default();
+        let new = lines.iter().skip(before);
+        let new_is_right = lines.len() == before + life.steps.len()
+            && new.zip(&life.steps).all(|(kept, told)| *kept == written(told));
         if !old_is_right || !new_is_right {
             let words = ("経過が記録簿と違います", "its history is not what the log says");
             differs(verdict, &violation.key, last, words);

@@ -153,7 +153,7 @@ pub fn violation(wire: wire::Violation) -> Result<Violation, Unreadable> {
         occurred_at: wire.occurred_at_us.map(from_wire),
         exception: wire.exception.map(excepted).transpose()?,
         closed: wire.closed.map(closed),
-        treatment: treatment::treatment(wire.stage, wire.views, wire.correction, wire.accepted)?,
+        treatment: treatment::treatment(&wire.stage, wire.views, wire.correction, wire.accepted)?,
     })
 }
 

@@ -31,7 +31,7 @@ pub(super) fn accepted_to_wire(accepted: Accepted) -> wire::Accepted {
 
 /// A treatment from the wire; a collector of before there was one says nothing of it.
 pub(super) fn treatment(
-    stage: String,
+    stage: &str,
     views: Vec<wire::View>,
     correction: Option<wire::Correction>,
     accepted: Option<wire::Accepted>,
@@ -55,7 +55,7 @@ pub(super) fn treatment(
         Ok(Accepted { terms: accepted.terms, severity, facts })
     };
     Ok(Treatment {
-        stage: if stage.is_empty() { Stage::default() } else { named("stage", &stage)? },
+        stage: if stage.is_empty() { Stage::default() } else { named("stage", stage)? },
         views: views.into_iter().map(view).collect::<Result<_, _>>()?,
         correction: correction.map(promised).transpose()?,
         accepted: accepted.map(known).transpose()?,
