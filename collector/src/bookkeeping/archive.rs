@@ -8,13 +8,22 @@ use std::io::{Cursor, Read};
 use daicho_rules::text::Text;
 
 use super::fault::{Fault, Faults};
-use super::limits::{SHEETS_MAX, STRETCH_BYTES_MAX, STYLE_TAGS_MAX, TAGS_MAX, UNPACKED_BYTES_MAX};
+use super::limits::{
+    CONTENT_BYTES_MAX, CONTENT_CELLS_MAX, SHEETS_MAX, STRETCH_BYTES_MAX, STYLE_TAGS_MAX, TAGS_MAX,
+    UNPACKED_BYTES_MAX,
+};
 
 /// Folders of pictures and of foreign documents: nobody parses them, and a white picture is one long stretch.
 const UNPARSED: [&str; 3] = ["media/", "embeddings/", "pictures/"];
 
 /// Parts that name others, and how: a name given twice is a part that is read twice.
 const INDEXES: [(&str, &str); 2] = [("xl/workbook.xml", ":id"), ("xl/_rels/workbook.xml.rels", "Target")];
+
+/// Whether a zip is a workbook of LibreOffice, by the part that holds all of it.
+pub fn is_open_document(bytes: &[u8]) -> bool {
+    zip::ZipArchive::new(Cursor::new(bytes))
+        .is_ok_and(|archive| archive.index_for_name("content.xml").is_some())
+}
 
 /// What a workbook may unpack to.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +58,8 @@ fn check_within(file: &str, bytes: &[u8], bounds: Bounds) -> Result<(), Faults> 
         let name = name.trim_start_matches('/').to_ascii_lowercase();
         let unparsed = UNPARSED.iter().any(|folder| name.contains(folder));
         let named = INDEXES.iter().find(|(path, _)| path.eq_ignore_ascii_case(&name));
+        // All of a workbook of LibreOffice.
+        let content = name == "content.xml";
         let mut kept = Vec::new();
         let (mut tags, mut stretch) = (0_usize, 0_usize);
         loop {
@@ -60,7 +71,10 @@ fn check_within(file: &str, bytes: &[u8], bounds: Bounds) -> Result<(), Faults> 
             if unparsed {
                 continue;
             }
-            if named.is_some() {
+            if named.is_some() || content {
+                if content && kept.len() > CONTENT_BYTES_MAX {
+                    return Err(too_big(file, Measure::Bytes, CONTENT_BYTES_MAX as u64 / 1024 / 1024));
+                }
                 kept.extend_from_slice(chunk);
             }
             for (place, piece) in chunk.split(|byte| *byte == b'<').enumerate() {
@@ -79,6 +93,9 @@ fn check_within(file: &str, bytes: &[u8], bounds: Bounds) -> Result<(), Faults> 
             }
         }
         tags_left = tags_left.saturating_sub(tags);
+        if content && super::repeated::cells(&String::from_utf8_lossy(&kept)) > CONTENT_CELLS_MAX {
+            return Err(too_big(file, Measure::Cells, CONTENT_CELLS_MAX));
+        }
         if let Some((_, attribute)) = named {
             check_names(file, &values(&kept, attribute), bounds.sheets)?;
         }
@@ -133,6 +150,7 @@ enum Measure {
     Tags,
     Stretch,
     Sheets,
+    Cells,
 }
 
 fn too_big(file: &str, measure: Measure, most: u64) -> Faults {
@@ -148,6 +166,12 @@ fn too_big(file: &str, measure: Measure, most: u64) -> Faults {
         Measure::Stretch => Text::new(
             format!("一つの値が {most} MB 以内のブック"),
             format!("a workbook in which no value is longer than {most} MB"),
+        ),
+        Measure::Cells => Text::new(
+            format!("空欄も含めて {most} セル以内の表。使っていない行や列の書式と値を削除してください"),
+            format!(
+                "at most {most} cells, empty ones before filled ones too; delete rows and columns that nobody uses"
+            ),
         ),
         Measure::Sheets => Text::new(
             format!("シートが {most} 枚以内のブック"),

@@ -19,6 +19,12 @@ pub const STRETCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Sheets of a workbook: one for each room of a large hospital.
 pub const SHEETS_MAX: usize = 500;
 
+/// Bytes of a LibreOffice workbook's `content.xml`: 20 000 devices with 20 columns.
+pub const CONTENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Cells that it may unfold to: its parser holds all of them, empty ones too, several times over.
+pub const CONTENT_CELLS_MAX: u64 = 1_000_000;
+
 /// Files in a ledger's folder: nine are ours; some hospitals keep one for each building.
 pub const FILES_MAX: usize = 100;
 

@@ -10,28 +10,29 @@ use jiff::civil::Date;
 
 use super::archive;
 use super::comma_separated::too_big;
+use super::compound;
 use super::fault::{Fault, Faults};
 use super::grid::{Cell, Grid, GridRow};
 use super::limits::{CELL_BYTES_MAX, CELLS_MAX, COLUMNS_MAX, ROWS_MAX};
-
-/// How an old .xls and every Office file with a password begins (MS-CFB 2.2).
-const COMPOUND_FILE: &[u8] = b"\xD0\xCF\x11\xE0";
+use super::other_workbooks;
 
 /// Reads all sheets.
 pub fn open(file: &str, bytes: &[u8]) -> Result<Vec<Grid>, Faults> {
-    if bytes.starts_with(COMPOUND_FILE) {
-        return Err(Fault::of_file(
-            file,
-            Text::new(
-                "パスワードのない .xlsx。パスワード付き、または古い .xls です。Excel で開き、パスワードを外して .xlsx で保存してください",
-                "an .xlsx without a password; this one has a password or is an old .xls: open it in Excel and save it as .xlsx without one",
-            ),
-        )
-        .into());
+    // What a file is, its first bytes say: people rename an .xls to .xlsx and back.
+    let compound = bytes.starts_with(compound::SIGNATURE);
+    if !compound {
+        archive::check(file, bytes)?;
     }
-    archive::check(file, bytes)?;
     // The parser is not ours and the file may be hostile: its panic is one more way of being unreadable.
-    let read = catch_unwind(AssertUnwindSafe(|| read_sheets(file, bytes)));
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        if compound {
+            other_workbooks::open_xls(file, bytes)
+        } else if archive::is_open_document(bytes) {
+            other_workbooks::open_ods(file, bytes)
+        } else {
+            read_sheets(file, bytes)
+        }
+    }));
     read.unwrap_or_else(|_| Err(unreadable(file, "parser gave up")))
 }
 
