@@ -13,7 +13,7 @@ use crate::chronicle::What;
 use crate::store::{Batch, StoreError};
 
 mod judging;
-mod links;
+pub(crate) mod links;
 #[cfg(test)]
 mod tests;
 

@@ -22,6 +22,7 @@ pub mod report;
 pub mod serve;
 pub mod shelves;
 pub mod store;
+pub mod swaps;
 pub mod telemetry;
 
 /// What the rooms share. Each room is a module with functions over this, and tasks that `serve` starts.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::articles::{Judged, judge};
 use crate::evidence::Evidence;
 use crate::ledger::{Device, Ledger};
-use crate::linking::{Link, Linker};
+use crate::linking::{Link, Linker, Surroundings};
 use crate::record::EndpointRecord;
 use crate::rule::Verdict;
 use crate::text::Language;
@@ -119,7 +119,13 @@ pub fn check(ledger: &Ledger, mut documents: Vec<Document>, now: Timestamp, lang
     }
     let mut answer = Answer::default();
     for ((name, _), (device, record)) in &machines {
-        let evidence = Evidence { record: Some(record), device: *device, ledger, now };
+        let evidence = Evidence {
+            record: Some(record),
+            device: *device,
+            ledger,
+            now,
+            surroundings: Surroundings::ALONE,
+        };
         let judged = judge(&evidence);
         let changes = reconcile(&[], name, &judged, &evidence);
         let violations = changes.into_iter().map(|change| change.violation).collect();

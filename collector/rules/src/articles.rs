@@ -12,7 +12,7 @@ mod article_11_external_media;
 mod article_13_unneeded_software;
 mod words;
 
-use article_04_device_ledger::{silent_device, unlisted_device};
+use article_04_device_ledger::{cloned_device, retired_device, silent_device, unlisted_device};
 use article_08_unneeded_accounts::{long_unused, retired_staff, unlisted_account};
 use article_09_security_patches::{
     below_baseline, missing_update, restart_pending, stale_patterns, unsupported_os,
@@ -24,6 +24,8 @@ use article_13_unneeded_software::{unneeded_service, unneeded_software};
 pub static RULES: &[&Rule] = &[
     &unlisted_device::RULE,
     &silent_device::RULE,
+    &retired_device::RULE,
+    &cloned_device::RULE,
     &retired_staff::RULE,
     &long_unused::RULE,
     &unlisted_account::RULE,

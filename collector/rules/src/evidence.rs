@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::ledger::{Device, Ledger};
+use crate::linking::Surroundings;
 use crate::record::{EndpointRecord, Held};
 use crate::rule::{Assessment, Proof, Setting, Unknown};
 use crate::text::Text;
@@ -22,6 +23,8 @@ pub struct Evidence<'a> {
     pub ledger: &'a Ledger,
     /// Now, by the collector's clock.
     pub now: Timestamp,
+    /// What the other machines tell of this one; [`Surroundings::ALONE`] where nothing is known of them.
+    pub surroundings: &'a Surroundings,
 }
 
 /// What was seen of one subject. `finish` adds what the look could not read.

@@ -79,7 +79,7 @@ pub struct Device {
     pub row: RowReference,
 }
 
-/// Servers and terminals are expected to report; of network devices no agent is expected.
+/// All are expected to report, each kind within its own time; of network devices no agent is expected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are the documentation")]
@@ -88,6 +88,9 @@ pub enum DeviceKind {
     #[default]
     Terminal,
     Network,
+    Laptop,
+    /// A computer on a ward's cart: switched off between rounds, for weeks in a closed ward.
+    Cart,
 }
 
 /// 使用中, 予備, 廃棄.

@@ -1,6 +1,7 @@
 //! Which row of the ledger is this machine? Serial, UUID, MAC, hostname, in this order; a stronger sign that
 //! contradicts is never outvoted by a weaker one that fits.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -8,6 +9,10 @@ use daicho_proto::facts::Host;
 
 use crate::ledger::{Device, DeviceStatus, Ledger};
 use crate::normal;
+
+pub mod fleet;
+
+pub use fleet::{Shared, Surroundings, Swap, Twin};
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +31,10 @@ pub enum Link<'a> {
 }
 
 /// The columns that name a machine, strongest first.
-const COLUMNS: [&str; 4] = ["serial_number", "hardware_uuid", "mac_address", "hostname"];
+const COLUMNS: [&str; 4] = ["serial_number", "hardware_uuid", "mac_address", HOSTNAME];
+
+/// The weakest of them: the machine that stands in for another one takes it over.
+const HOSTNAME: &str = "hostname";
 
 /// Characters of a NetBIOS name: what Windows keeps of a longer hostname.
 const NETBIOS_CHARACTERS: usize = 15;
@@ -39,7 +47,46 @@ pub fn link<'a>(ledger: &'a Ledger, host: &Host) -> Link<'a> {
 /// A ledger's rows by what names them.
 #[derive(Debug)]
 pub struct Linker<'a> {
-    columns: [BTreeMap<String, Vec<&'a Device>>; 4],
+    devices: &'a [Device],
+    index: Cow<'a, Index>,
+}
+
+/// The places of a ledger's rows by what names them: made once for a version of the ledger.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    columns: [BTreeMap<String, Vec<usize>>; 4],
+}
+
+impl Index {
+    /// Reads the ledger once.
+    pub fn of(ledger: &Ledger) -> Self {
+        let mut index = Index::default();
+        for (place, device) in ledger.devices.iter().enumerate() {
+            for (column, names) in index.columns.iter_mut().zip(names_of_row(device)) {
+                for name in names {
+                    column.entry(name).or_default().push(place);
+                }
+            }
+        }
+        index
+    }
+}
+
+/// What names a machine, as keys, by column. What makers, people and networks leave in its place is not among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    columns: [Vec<String>; 4],
+    /// Addresses that it had before: those of a dock or adapter that went away.
+    former_addresses: Vec<String>,
+}
+
+/// A machine that stands where another one stood: under its hostname, with another serial number or UUID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacement<'a> {
+    /// The row of the machine that stood there, in use.
+    pub broken: &'a Device,
+    /// The row of the machine that stands there now, a spare; `None`: it has no row.
+    pub spare: Option<&'a Device>,
 }
 
 /// A row that a weaker sign points at and a stronger one rules out: a machine that was swapped, or a typing error.
@@ -56,23 +103,25 @@ pub struct NearMiss<'a> {
 impl<'a> Linker<'a> {
     /// Reads the ledger once.
     pub fn new(ledger: &'a Ledger) -> Self {
-        let mut columns: [BTreeMap<String, Vec<&Device>>; 4] = Default::default();
-        for device in &ledger.devices {
-            for (column, names) in columns.iter_mut().zip(names_of_row(device)) {
-                for name in names {
-                    column.entry(name).or_default().push(device);
-                }
-            }
-        }
-        Linker { columns }
+        Linker { devices: &ledger.devices, index: Cow::Owned(Index::of(ledger)) }
+    }
+
+    /// Over an index of this very ledger.
+    pub fn over(ledger: &'a Ledger, index: &'a Index) -> Self {
+        Linker { devices: &ledger.devices, index: Cow::Borrowed(index) }
     }
 
     /// Finds the row of `host`.
     pub fn link(&self, host: &Host) -> Link<'a> {
-        let names = names_of_host(host);
+        self.link_names(&Names::of(host, &[]))
+    }
+
+    /// Finds the row of the machine with these names.
+    pub fn link_names(&self, names: &Names) -> Link<'a> {
+        let names = &names.columns;
         for (place, by) in COLUMNS.into_iter().enumerate() {
-            let mut rows = self.fitting(place, &names);
-            rows.retain(|row| contradiction(row, &names, place).is_none());
+            let mut rows = self.fitting(place, names);
+            rows.retain(|row| contradiction(row, names, place).is_none());
             // A scrapped machine's row speaks only where no other does.
             if rows.iter().any(|row| row.status != DeviceStatus::Retired) {
                 rows.retain(|row| row.status != DeviceStatus::Retired);
@@ -80,7 +129,7 @@ impl<'a> Linker<'a> {
             match rows.as_slice() {
                 [] => {}
                 [device] => return Link::Listed { device, by },
-                _ => return self.by_weaker_signs(&rows, place, by, &names),
+                _ => return self.by_weaker_signs(&rows, place, by, names),
             }
         }
         Link::Unlisted
@@ -88,11 +137,16 @@ impl<'a> Linker<'a> {
 
     /// The rows that almost fit, for the sentence that tells of an unlisted machine.
     pub fn near_misses(&self, host: &Host) -> Vec<NearMiss<'a>> {
-        let names = names_of_host(host);
+        self.near_misses_of(&Names::of(host, &[]))
+    }
+
+    /// The rows that almost fit these names.
+    pub fn near_misses_of(&self, names: &Names) -> Vec<NearMiss<'a>> {
+        let names = &names.columns;
         let mut misses: Vec<NearMiss<'a>> = Vec::new();
         for (place, fits) in COLUMNS.into_iter().enumerate() {
-            for device in self.fitting(place, &names) {
-                if let Some(differs) = contradiction(device, &names, place)
+            for device in self.fitting(place, names) {
+                if let Some(differs) = contradiction(device, names, place)
                     && !misses.iter().any(|miss| miss.device.device_id == device.device_id)
                 {
                     misses.push(NearMiss { device, fits, differs });
@@ -100,6 +154,28 @@ impl<'a> Linker<'a> {
             }
         }
         misses
+    }
+
+    /// Whose place the machine with these names has taken (予備機交換): it has the hostname of one device in use and
+    /// another serial number or UUID, and it is a spare or has no row. Of two such devices neither is guessed.
+    pub fn replacement(&self, names: &Names) -> Option<Replacement<'a>> {
+        let spare = match self.link_names(names) {
+            Link::Listed { device, by } if device.status == DeviceStatus::Spare && by != HOSTNAME => {
+                Some(device)
+            }
+            Link::Unlisted => None,
+            Link::Listed { .. } | Link::Ambiguous(_) => return None,
+        };
+        let misses = self.near_misses_of(names);
+        let mut places = misses.iter().filter(|miss| {
+            miss.fits == HOSTNAME
+                && miss.device.status == DeviceStatus::InUse
+                && !spare.is_some_and(|spare| spare.device_id == miss.device.device_id)
+        });
+        match (places.next(), places.next()) {
+            (Some(miss), None) => Some(Replacement { broken: miss.device, spare }),
+            _ => None,
+        }
     }
 
     /// Several rows share a name (clones, a lot of one serial): a weaker sign may still tell one of them apart.
@@ -129,9 +205,12 @@ impl<'a> Linker<'a> {
 
     fn fitting(&self, place: usize, names: &[Vec<String>; 4]) -> Vec<&'a Device> {
         let mut rows: Vec<&Device> = Vec::new();
-        let (Some(column), Some(names)) = (self.columns.get(place), names.get(place)) else { return rows };
-        for row in names.iter().filter_map(|name| column.get(name)).flatten() {
-            if !rows.iter().any(|known| std::ptr::eq(*known, *row)) {
+        let (Some(column), Some(names)) = (self.index.columns.get(place), names.get(place)) else {
+            return rows;
+        };
+        let places = names.iter().filter_map(|name| column.get(name)).flatten();
+        for row in places.filter_map(|place| self.devices.get(*place)) {
+            if !rows.iter().any(|known| std::ptr::eq(*known, row)) {
                 rows.push(row);
             }
         }
@@ -161,14 +240,33 @@ fn names_of_row(device: &Device) -> [Vec<String>; 4] {
     ]
 }
 
-fn names_of_host(host: &Host) -> [Vec<String>; 4] {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    [
-        serial(&text(&host.serial_number)),
-        uuid(&text(&host.hardware_uuid)),
-        host.mac_addresses.iter().flat_map(|address| mac(address)).collect(),
-        hostname(&text(&host.hostname)),
-    ]
+/// The keys of a hostname as a row has it.
+pub fn hostname_keys(hostname: &str) -> Vec<String> {
+    self::hostname(hostname)
+}
+
+impl Names {
+    /// What names this machine, and the addresses that it had before.
+    pub fn of(host: &Host, former_addresses: &[String]) -> Self {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let columns = [
+            serial(&text(&host.serial_number)),
+            uuid(&text(&host.hardware_uuid)),
+            host.mac_addresses.iter().flat_map(|address| mac(address)).collect(),
+            hostname(&text(&host.hostname)),
+        ];
+        let former = former_addresses.iter().flat_map(|address| mac(address)).collect();
+        Names { columns, former_addresses: former }
+    }
+
+    /// These names without what several machines have.
+    #[must_use]
+    pub fn without(mut self, shared: &Shared) -> Self {
+        for (place, names) in self.columns.iter_mut().enumerate() {
+            names.retain(|name| !shared.has(place, name));
+        }
+        self
+    }
 }
 
 fn serial(text: &str) -> Vec<String> {
@@ -202,7 +300,15 @@ fn mac(text: &str) -> Vec<String> {
     let digits: String = normal::key(text).chars().filter(|c| !matches!(c, ':' | '-' | '.' | ' ')).collect();
     let is_mac = digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let one_digit = digits.as_bytes().windows(2).all(|pair| pair.first() == pair.last());
-    if is_mac && !one_digit { vec![digits] } else { Vec::new() }
+    if is_mac && !one_digit && !is_nobodys(&digits) { vec![digits] } else { Vec::new() }
+}
+
+/// Addresses that name no machine: a group's, those that software makes up (Wi-Fi that hides, bridges, tunnels), and
+/// those that every copy of a program has. IEEE 802-2014, 8.2: the two lowest bits of the first byte.
+fn is_nobodys(digits: &str) -> bool {
+    let first = digits.get(..2).and_then(|byte| u8::from_str_radix(byte, 16).ok()).unwrap_or_default();
+    let made_up = first & 0b10 != 0 && !KEPT_ADDRESSES.iter().any(|prefix| digits.starts_with(prefix));
+    first & 1 != 0 || made_up || JUNK_ADDRESSES.iter().any(|junk| digits.starts_with(junk))
 }
 
 /// Without domain, cut where Windows cuts.
@@ -217,6 +323,16 @@ static JUNK: LazyLock<Vec<&str>> = LazyLock::new(|| {
     let lines = include_str!("../data/junk_serials.txt").lines();
     lines.map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
 });
+
+/// Addresses, or how they begin, that every copy of a program has.
+static JUNK_ADDRESSES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let lines = include_str!("../data/junk_addresses.txt").lines();
+    let lines = lines.map(|line| line.split('#').next().unwrap_or_default().trim().replace(':', ""));
+    lines.filter(|line| !line.is_empty()).collect()
+});
+
+/// Made up once for each virtual machine and kept for its life: libvirt, and Xen's older tools.
+const KEPT_ADDRESSES: [&str; 2] = ["525400", "aa0000"];
 
 /// Names that say nothing of which machine it is.
 const JUNK_HOSTNAMES: [&str; 4] = ["localhost", "(none)", "-", "dhcp"];

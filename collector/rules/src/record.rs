@@ -12,6 +12,10 @@ use daicho_proto::observation::{Observation, ObservationId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub mod hardware;
+
+use hardware::Hardware;
+
 /// Media that one endpoint remembers. The oldest that is gone makes room: a year of a new stick each day fits.
 pub const SIGHTINGS_MAX: usize = 400;
 
@@ -56,6 +60,8 @@ pub struct Since {
     pub security_updates: BTreeMap<String, Timestamp>,
     /// Since when an update waits for a restart.
     pub restart_pending: Option<Timestamp>,
+    /// On what it ran, and since when.
+    pub hardware: Hardware,
 }
 
 impl Since {
@@ -79,6 +85,7 @@ impl Since {
     }
 
     fn see_host(&mut self, host: &Host, observed_at: Timestamp) {
+        self.hardware.see(host, observed_at);
         match host.restart_pending {
             Some(true) => {
                 let restarted = |since: &Timestamp| host.boot_time.is_some_and(|boot| boot > *since);

@@ -10,7 +10,7 @@ use daicho_rules::evidence::Evidence;
 use daicho_rules::ledger::{
     AccountKind, ApprovedAccount, ApprovedMedium, ApprovedProgram, Device, Ledger, Scope,
 };
-use daicho_rules::linking::{Link, link};
+use daicho_rules::linking::Surroundings;
 use daicho_rules::normal;
 use daicho_rules::record::EndpointRecord;
 use daicho_rules::rule::Severity;
@@ -96,7 +96,13 @@ type Seen<'a> = (&'a Looked, String, Severity);
 pub fn draft(ledger: &Ledger, looked: &[Looked], group: Option<&str>, now: Timestamp) -> Proposal {
     let mut found: BTreeMap<(&'static str, String), Vec<Seen<'_>>> = BTreeMap::new();
     for one in looked {
-        let evidence = Evidence { record: Some(&one.record), device: one.device.as_ref(), ledger, now };
+        let evidence = Evidence {
+            record: Some(&one.record),
+            device: one.device.as_ref(),
+            ledger,
+            now,
+            surroundings: Surroundings::ALONE,
+        };
         for judged in articles::judge(&evidence) {
             let Some((_, sheet)) = DRAFTED.iter().find(|(rule, _)| *rule == judged.rule.id) else { continue };
             for finding in judged.assessment.findings {

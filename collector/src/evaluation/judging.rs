@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use daicho_proto::endpoint::EndpointId;
 use daicho_rules::articles::{self, Judged};
 use daicho_rules::evidence::Evidence;
+use daicho_rules::linking::Surroundings;
 use daicho_rules::record::EndpointRecord;
 use daicho_rules::rule::Kind;
 use daicho_rules::violation::{Change, State, Step, StepKind, Violation, reconcile};
@@ -32,6 +33,8 @@ pub(super) struct Job {
     row: Option<usize>,
     /// Neither listed nor reporting any more: what is open of it ends. With the device for which its endpoint reports now.
     gone: Option<Option<String>>,
+    /// What the other machines tell of it.
+    surroundings: Surroundings,
 }
 
 /// The job for one device as it is linked now.
@@ -45,7 +48,8 @@ pub(super) fn job(collector: &Collector, links: &Links, device: String) -> Resul
     } else {
         None
     };
-    Ok(Job { device, endpoints, row, gone })
+    let surroundings = links.surroundings(collector, &device)?;
+    Ok(Job { device, endpoints, row, gone, surroundings })
 }
 
 /// A job for every device: listed, reporting, or gone with something left behind.
@@ -92,7 +96,7 @@ fn judge_one(
     let ledger = collector.ledger();
     let device = job.row.and_then(|index| ledger.devices.get(index));
     let reporting = reporting(collector, &job.endpoints)?;
-    let evidence = |record| Evidence { record, device, ledger: &ledger, now };
+    let evidence = |record| Evidence { record, device, ledger: &ledger, now, surroundings: &job.surroundings };
     let freshest = evidence(reporting.first().map(|(_, record)| record));
     let mut judged = articles::judge(&freshest);
     for (_, record) in reporting.iter().skip(1) {

@@ -5,47 +5,80 @@ use std::sync::Arc;
 
 use daicho_proto::endpoint::EndpointId;
 use daicho_proto::facts::Host;
-use daicho_rules::ledger::Ledger;
-use daicho_rules::linking::{Link, Linker};
+use daicho_rules::ledger::{Device, Ledger};
+use daicho_rules::linking::fleet::{COMPARED_MAX, Named};
+use daicho_rules::linking::{Index, Link, Linker, Names, Shared};
 use daicho_rules::normal;
-use daicho_rules::record::Held;
+use daicho_rules::record::{Held, Since};
+use jiff::Timestamp;
 
 use crate::Collector;
 use crate::shelves::EndpointRow;
 use crate::store::StoreError;
 
+mod neighbours;
+
+pub(crate) use neighbours::Standing;
+
 /// Endpoints and the devices for which they report: the ledger's device_id, or the hostname of one that is not listed.
 #[derive(Debug, Default)]
-pub(super) struct Links {
+pub(crate) struct Links {
     ledger: Option<Arc<Ledger>>,
+    index: Index,
     device_of: BTreeMap<EndpointId, Linked>,
     endpoints_of: BTreeMap<String, BTreeSet<EndpointId>>,
     /// The ledger's rows by the key of their device_id: its own search is a walk.
     rows: BTreeMap<String, usize>,
+    /// Endpoints by each name of their hardware, and by their hostname.
+    named: BTreeMap<Named, BTreeSet<EndpointId>>,
+    called: BTreeMap<String, BTreeSet<EndpointId>>,
+    /// Names that several machines have.
+    shared: Shared,
+    /// Swaps to which a person said no.
+    declined: BTreeSet<String>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 struct Linked {
     device: String,
-    /// What the link was made from.
+    seen: Seen,
+}
+
+/// What a link is made from.
+#[derive(Clone, Debug, PartialEq)]
+struct Seen {
     host: Host,
+    names: Names,
+    joined: Timestamp,
+    /// Since when it runs on its present hardware.
+    since: Timestamp,
+    /// The device for which a person made its token.
+    said: Option<String>,
 }
 
 impl Links {
     /// Links all endpoints that are not revoked.
-    pub(super) fn make(collector: &Collector) -> Result<Self, StoreError> {
+    pub(crate) fn make(collector: &Collector) -> Result<Self, StoreError> {
         let ledger = collector.ledger();
         let keys = ledger.devices.iter().enumerate().rev();
         let rows = keys.map(|(index, device)| (normal::key(&device.device_id), index)).collect();
-        let mut links = Links { ledger: Some(Arc::clone(&ledger)), rows, ..Links::default() };
-        let linker = Linker::new(&ledger);
+        let declined = crate::swaps::declined(collector)?.into_iter().map(|declined| declined.id).collect();
+        let index = Index::of(&ledger);
+        let mut links = Links { ledger: Some(ledger), index, rows, declined, ..Links::default() };
         for row in collector.shelves.endpoints()? {
             if row.revoked_at.is_none() {
-                let host = names(collector, &row)?;
-                let device = links.name(&linker, &row, &host);
-                links.set(row.id, Linked { device, host });
+                let seen = Seen::of(collector, &row)?;
+                links.set(row.id, Linked { device: String::new(), seen });
             }
         }
+        let crowded: Vec<Named> =
+            links.named.iter().filter(|(_, all)| all.len() > 1).map(|(name, _)| name.clone()).collect();
+        for name in crowded {
+            let shared = links.is_shared(collector, &name)?;
+            links.shared.set(&name, shared);
+        }
+        let all: Vec<EndpointId> = links.device_of.keys().copied().collect();
+        links.link_anew(&all);
         Ok(links)
     }
 
@@ -53,7 +86,8 @@ impl Links {
         self.ledger.as_ref().is_some_and(|known| Arc::ptr_eq(known, ledger))
     }
 
-    /// Looks at one endpoint again; returns the devices to judge: its own, and the one that it left.
+    /// Looks at one endpoint again; returns the devices to judge: its own, the one that it left, and those of which
+    /// its neighbours tell something else now.
     pub(super) fn refresh(
         &mut self,
         collector: &Collector,
@@ -61,23 +95,36 @@ impl Links {
     ) -> Result<Vec<String>, StoreError> {
         let row = collector.shelves.endpoint(endpoint)?.filter(|row| row.revoked_at.is_none());
         let before = self.device_of.get(&endpoint).cloned();
-        let Some(row) = row else {
-            self.forget(endpoint);
-            return Ok(before.map(|linked| linked.device).into_iter().collect());
-        };
-        let host = names(collector, &row)?;
-        if let Some(before) = before.as_ref().filter(|before| before.host == host) {
-            return Ok(vec![before.device.clone()]);
+        let seen = row.map(|row| Seen::of(collector, &row)).transpose()?;
+        let same = before.as_ref().map(|linked| &linked.seen) == seen.as_ref();
+        let mut devices: Vec<String> = before.iter().map(|linked| linked.device.clone()).collect();
+        if same && !self.is_crowded(endpoint) {
+            return Ok(devices);
         }
-        let ledger = collector.ledger();
-        let device = self.name(&Linker::new(&ledger), &row, &host);
+        devices.extend(self.concerned(endpoint));
+        let mut names: BTreeSet<Named> = self.hardware(endpoint).collect();
         self.forget(endpoint);
-        self.set(endpoint, Linked { device: device.clone(), host });
-        let left = before.map(|before| before.device).filter(|left| *left != device);
-        if let Some(left) = &left {
-            tracing::info!(%endpoint, left = ?left, now = ?device, "Endpoint reports for another device.");
+        if let Some(seen) = seen {
+            // The device is the one before until it is linked anew, so that its leaving is noticed.
+            let device = before.as_ref().map(|linked| linked.device.clone()).unwrap_or_default();
+            self.set(endpoint, Linked { device, seen });
         }
-        Ok([Some(device), left].into_iter().flatten().collect())
+        names.extend(self.hardware(endpoint));
+        let mut affected = BTreeSet::from([endpoint]);
+        for name in names {
+            let news = self.is_shared(collector, &name).map(|shared| self.shared.set(&name, shared))?;
+            let all = self.named.get(&name).into_iter().flatten();
+            if news || !same {
+                affected.extend(all.take(COMPARED_MAX));
+            }
+        }
+        let affected: Vec<EndpointId> = affected.into_iter().collect();
+        devices.extend(self.link_anew(&affected));
+        devices.extend(self.concerned(endpoint));
+        devices.extend(affected.iter().filter_map(|id| self.device(*id)).map(str::to_owned));
+        let mut once = BTreeSet::new();
+        devices.retain(|device| !device.is_empty() && once.insert(device.clone()));
+        Ok(devices)
     }
 
     /// The endpoints that report for a device.
@@ -86,7 +133,7 @@ impl Links {
     }
 
     /// The device for which an endpoint reports.
-    pub(super) fn device(&self, endpoint: EndpointId) -> Option<&str> {
+    pub(crate) fn device(&self, endpoint: EndpointId) -> Option<&str> {
         self.device_of.get(&endpoint).map(|linked| linked.device.as_str())
     }
 
@@ -98,8 +145,8 @@ impl Links {
     /// The row of a device, by its place in the ledger. A machine that was not listed yet went by its hostname, which
     /// may differ from its device_id by nothing but case: `pc-01` is not the row `PC-01`, but what that machine was.
     pub(super) fn row(&self, device: &str) -> Option<usize> {
-        let rows = self.ledger.as_ref().map(|ledger| ledger.devices.as_slice()).unwrap_or_default();
-        self.row_named(device).filter(|index| rows.get(*index).is_some_and(|row| row.device_id == device))
+        self.row_named(device)
+            .filter(|index| self.ledger_rows().get(*index).is_some_and(|row| row.device_id == device))
     }
 
     /// The row that a person or a machine means by `name`, in any width and case.
@@ -107,53 +154,103 @@ impl Links {
         self.rows.get(&normal::key(name)).copied()
     }
 
-    fn name(&self, linker: &Linker<'_>, row: &EndpointRow, host: &Host) -> String {
-        let rows = self.ledger.as_ref().map(|ledger| ledger.devices.as_slice()).unwrap_or_default();
+    fn ledger_rows(&self) -> &[Device] {
+        self.ledger.as_ref().map(|ledger| ledger.devices.as_slice()).unwrap_or_default()
+    }
+
+    /// Gives these endpoints their devices; returns the devices that were left.
+    fn link_anew(&mut self, endpoints: &[EndpointId]) -> Vec<String> {
+        let Some(ledger) = self.ledger.clone() else { return Vec::new() };
+        let mut left = Vec::new();
+        for endpoint in endpoints {
+            let Some(linked) = self.device_of.get(endpoint).cloned() else { continue };
+            let device = self.name(&Linker::over(&ledger, &self.index), *endpoint, &linked.seen);
+            if device == linked.device {
+                continue;
+            }
+            if !linked.device.is_empty() {
+                tracing::info!(%endpoint, left = ?linked.device, now = ?device, "Endpoint reports for another device.");
+                left.push(linked.device);
+            }
+            self.forget(*endpoint);
+            self.set(*endpoint, Linked { device, seen: linked.seen });
+        }
+        left
+    }
+
+    fn name(&self, linker: &Linker<'_>, endpoint: EndpointId, seen: &Seen) -> String {
         // A person said for which device the token was: stronger than any sign.
-        let said = row.device.as_ref().and_then(|id| self.row_named(id)).and_then(|index| rows.get(index));
-        if let Some(device) = said {
+        let said = seen.said.as_ref().and_then(|id| self.row_named(id));
+        if let Some(device) = said.and_then(|index| self.ledger_rows().get(index)) {
             return device.device_id.clone();
         }
-        match linker.link(host) {
+        match linker.link_names(&seen.names.clone().without(&self.shared)) {
             Link::Listed { device, .. } => device.device_id.clone(),
             Link::Ambiguous(_) | Link::Unlisted => {
-                let name = host.hostname.clone().filter(|name| !name.trim().is_empty());
-                let name = name.unwrap_or_else(|| row.id.to_string());
+                let name = seen.host.hostname.clone().filter(|name| !name.trim().is_empty());
+                let name = name.unwrap_or_else(|| endpoint.to_string());
                 // A machine that calls itself like a device that it is not must not be judged as that device.
-                if self.row_named(&name).is_some() { format!("{name} ({})", row.id) } else { name }
+                if self.row_named(&name).is_some() { format!("{name} ({endpoint})") } else { name }
             }
         }
     }
 
     fn set(&mut self, endpoint: EndpointId, linked: Linked) {
-        self.endpoints_of.entry(linked.device.clone()).or_default().insert(endpoint);
+        for name in linked.seen.names.hardware() {
+            self.named.entry(name).or_default().insert(endpoint);
+        }
+        for name in linked.seen.names.hostnames() {
+            self.called.entry(name.clone()).or_default().insert(endpoint);
+        }
+        if !linked.device.is_empty() {
+            self.endpoints_of.entry(linked.device.clone()).or_default().insert(endpoint);
+        }
         self.device_of.insert(endpoint, linked);
     }
 
     fn forget(&mut self, endpoint: EndpointId) {
-        if let Some(before) = self.device_of.remove(&endpoint)
-            && let Some(endpoints) = self.endpoints_of.get_mut(&before.device)
-        {
-            endpoints.remove(&endpoint);
-            if endpoints.is_empty() {
-                self.endpoints_of.remove(&before.device);
-            }
+        let Some(before) = self.device_of.remove(&endpoint) else { return };
+        for name in before.seen.names.hardware() {
+            take_out(&mut self.named, &name, endpoint);
+        }
+        for name in before.seen.names.hostnames() {
+            take_out(&mut self.called, name, endpoint);
+        }
+        take_out(&mut self.endpoints_of, &before.device, endpoint);
+    }
+}
+
+fn take_out<Key: Ord>(of: &mut BTreeMap<Key, BTreeSet<EndpointId>>, key: &Key, endpoint: EndpointId) {
+    if let Some(endpoints) = of.get_mut(key) {
+        endpoints.remove(&endpoint);
+        if endpoints.is_empty() {
+            of.remove(key);
         }
     }
 }
 
-/// What names the machine: as it reported, else as it said when it joined. What changes daily is left out.
-fn names(collector: &Collector, row: &EndpointRow) -> Result<Host, StoreError> {
-    let held: Option<Held<Host>> = collector.shelves.get(&format!("record/{}/host", row.id))?;
-    let host = held.as_ref().and_then(|held| held.look.value());
-    Ok(match host {
-        Some(host) => Host {
-            hostname: host.hostname.clone().or_else(|| Some(row.hostname.clone())),
-            serial_number: host.serial_number.clone(),
-            hardware_uuid: host.hardware_uuid.clone(),
-            mac_addresses: host.mac_addresses.clone(),
-            ..Host::default()
-        },
-        None => Host { hostname: Some(row.hostname.clone()), ..Host::default() },
-    })
+impl Seen {
+    /// What names the machine: as it reported, else as it said when it joined. What changes daily is left out.
+    fn of(collector: &Collector, row: &EndpointRow) -> Result<Self, StoreError> {
+        let held: Option<Held<Host>> = collector.shelves.get(&format!("record/{}/host", row.id))?;
+        let since: Option<Since> = collector.shelves.get(&format!("record/{}/since", row.id))?;
+        let hardware = since.unwrap_or_default().hardware;
+        let host = match held.as_ref().and_then(|held| held.look.value()) {
+            Some(host) => Host {
+                hostname: host.hostname.clone().or_else(|| Some(row.hostname.clone())),
+                serial_number: host.serial_number.clone(),
+                hardware_uuid: host.hardware_uuid.clone(),
+                mac_addresses: host.mac_addresses.clone(),
+                ..Host::default()
+            },
+            None => Host { hostname: Some(row.hostname.clone()), ..Host::default() },
+        };
+        Ok(Seen {
+            names: Names::of(&host, &hardware.addresses),
+            host,
+            joined: row.enrolled_at,
+            since: hardware.since().unwrap_or(row.enrolled_at).max(row.enrolled_at),
+            said: row.device.clone(),
+        })
+    }
 }

@@ -44,6 +44,8 @@ macro_rules! specs {
 specs! {
     unlisted_device "04.unlisted_device"
     silent_device "04.silent_device"
+    retired_device "04.retired_device"
+    cloned_device "04.cloned_device"
     retired_staff "08.retired_staff"
     long_unused "08.long_unused"
     unlisted_account "08.unlisted_account"
@@ -118,7 +120,8 @@ fn check(case: &Case, row: &Row) -> Result<(), String> {
     // Without any observation the case is about the ledger's first machine, of which no agent reports.
     let record = (!case.observations.is_empty()).then_some(&record);
     let device = if record.is_none() { ledger.devices.first() } else { listed };
-    let evidence = Evidence { record, device, ledger: &ledger, now: row.at };
+    let evidence =
+        Evidence { record, device, ledger: &ledger, now: row.at, surroundings: &case.surroundings() };
     let judged = judge(&evidence);
     let none = Assessment::default();
     let assessment =

@@ -2,6 +2,7 @@
 
 use daicho_proto::document::Document;
 use daicho_rules::ledger::{Ledger, Scope};
+use daicho_rules::linking::Surroundings;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::{Map, Value, json};
@@ -13,6 +14,8 @@ pub(crate) struct Case {
     pub(crate) rule: String,
     /// Sheet, and its CSV.
     sheets: Vec<(String, String)>,
+    /// What other machines tell: JSON.
+    surroundings: Option<String>,
     /// JSON, in the order of time.
     pub(crate) observations: Vec<String>,
     /// Whether they are the case's own, and not the section's.
@@ -96,6 +99,7 @@ impl Case {
                 self.own = own;
                 self.observations.push(body.to_owned());
             }
+            (Some("surroundings"), None) => self.surroundings = Some(body.to_owned()),
             _ => panic!("{}: block {kind:?} is not known", self.name),
         }
     }
@@ -106,6 +110,13 @@ impl Case {
             sheets.insert(sheet.clone(), rows(sheet, text));
         }
         serde_json::from_value(Value::Object(sheets)).unwrap_or_else(|error| panic!("{}: {error}", self.name))
+    }
+
+    pub(crate) fn surroundings(&self) -> Surroundings {
+        let parse = |text: &String| {
+            serde_json::from_str(text).unwrap_or_else(|error| panic!("{}: {error}", self.name))
+        };
+        self.surroundings.as_ref().map(parse).unwrap_or_default()
     }
 
     /// An observation without a time is of the moment of judging, one without a host is of `sv01`.

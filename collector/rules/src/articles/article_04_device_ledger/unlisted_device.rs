@@ -1,11 +1,12 @@
-//! A machine reports that the ledger does not list, or lists as scrapped.
+//! A machine reports that the ledger does not list. One that stands where a listed one stood is told as a swap.
 
 use daicho_proto::facts::Host;
 
+use super::signs;
 use crate::answer::device_name;
 use crate::evidence::{Evidence, Seen};
-use crate::ledger::{Device, DeviceStatus};
-use crate::linking::{Link, Linker};
+use crate::ledger::Device;
+use crate::linking::{Link, Linker, Names, Swap};
 use crate::rule::{Assessment, Finding, Kind, Proof, Rule, Severity};
 use crate::text::Text;
 
@@ -28,31 +29,22 @@ fn assess(evidence: &Evidence<'_>) -> Assessment {
 }
 
 fn examine(evidence: &Evidence<'_>) -> Result<Assessment, Text> {
-    if evidence.record.is_none() {
+    if evidence.record.is_none() || evidence.device.is_some() {
         return Ok(Assessment::satisfied());
     }
-    if let Some(device) = evidence.device {
-        let scrapped = device.status == DeviceStatus::Retired;
-        return Ok(if scrapped {
-            found(reports_though_scrapped(evidence, device))
-        } else {
-            Assessment::satisfied()
-        });
-    }
     let host = evidence.host()?;
-    Ok(found(not_listed(evidence, &host)))
-}
-
-fn found(finding: Finding) -> Assessment {
-    Assessment { findings: vec![finding], ..Assessment::default() }
+    Ok(Assessment { findings: vec![not_listed(evidence, &host)], ..Assessment::default() })
 }
 
 fn not_listed(evidence: &Evidence<'_>, host: &Seen<'_, Host>) -> Finding {
     let name = device_name(None, host.value);
     let linker = Linker::new(evidence.ledger);
-    let mut proofs = signs(host);
-    let misses = linker.near_misses(host.value);
-    let (ja, en) = if let Link::Ambiguous(rows) = linker.link(host.value) {
+    let mut proofs = signs::proofs(host);
+    let shared = &evidence.surroundings.shared;
+    let names = Names::of(host.value, &[]).without(shared);
+    let misses = linker.near_misses_of(&names);
+    let swap = evidence.surroundings.swap.as_ref();
+    let (ja, en) = if let Link::Ambiguous(rows) = linker.link_names(&names) {
         proofs.extend(rows.iter().map(|row| Proof::ledger("device_id", &row.device_id, &row.row)));
         let ids: Vec<&str> = rows.iter().map(|row| row.device_id.as_str()).collect();
         (
@@ -65,10 +57,24 @@ fn not_listed(evidence: &Evidence<'_>, host: &Seen<'_, Host>) -> Finding {
                 ids.join(", ")
             ),
         )
+    } else if let Some(Swap { broken, .. }) = swap {
+        let differing = misses.iter().filter(|miss| miss.device.device_id == *broken);
+        proofs
+            .extend(differing.map(|miss| {
+                Proof::ledger(miss.differs, column(miss.device, miss.differs), &miss.device.row)
+            }));
+        (
+            format!(
+                "台帳の{broken}と同じホスト名で、別の本体（{name}）が報告しています。{broken}からは報告がなく、予備機と交換したと思われます。"
+            ),
+            format!(
+                "Another machine reports under the hostname of {broken} ({name}), and {broken} itself does not: it seems to have been swapped with a spare."
+            ),
+        )
     } else if let Some(miss) = misses.first() {
         proofs.push(Proof::ledger(miss.differs, column(miss.device, miss.differs), &miss.device.row));
         let id = &miss.device.device_id;
-        let (fits, differs) = (japanese(miss.fits), japanese(miss.differs));
+        let (fits, differs) = (signs::japanese(miss.fits), signs::japanese(miss.differs));
         (
             format!(
                 "機器「{name}」は{fits}が台帳の{id}と同じですが、{differs}が違います。予備機と交換したか、台帳の書き間違いかもしれません。"
@@ -76,6 +82,18 @@ fn not_listed(evidence: &Evidence<'_>, host: &Seen<'_, Host>) -> Finding {
             format!(
                 "Device {name} has the {} of {id} in the ledger and another {}: it may have been swapped, or the ledger may be mistyped.",
                 miss.fits, miss.differs
+            ),
+        )
+    } else if let [first, rest @ ..] = shared.columns().as_slice() {
+        let ja =
+            rest.iter().fold(signs::japanese(first).to_owned(), |all, one| all + "、" + signs::japanese(one));
+        let en = rest.iter().fold((*first).to_owned(), |all, one| all + ", " + one);
+        (
+            format!(
+                "機器「{name}」の{ja}は複数の機器が名乗っているため、どの機器か決められません。機器台帳のほかの手がかりにも当てはまりません。"
+            ),
+            format!(
+                "Several machines report the {en} of device {name}, which therefore name none, and nothing else of it is in the ledger."
             ),
         )
     } else {
@@ -87,45 +105,11 @@ fn not_listed(evidence: &Evidence<'_>, host: &Seen<'_, Host>) -> Finding {
     Finding {
         subject: name,
         summary: Text::new(ja, en),
-        remedy: Text::new(RULE.remedy.0, RULE.remedy.1),
-        severity: RULE.severity,
+        remedy: swap.map_or_else(|| Text::new(RULE.remedy.0, RULE.remedy.1), settle),
+        severity: if swap.is_some() { Severity::Medium } else { RULE.severity },
         proofs,
         occurred_at: None,
     }
-}
-
-fn reports_though_scrapped(evidence: &Evidence<'_>, device: &Device) -> Finding {
-    let mut proofs = vec![Proof::ledger("status", "retired", &device.row)];
-    if let Ok(host) = evidence.host() {
-        proofs.extend(signs(&host));
-    }
-    let id = &device.device_id;
-    Finding {
-        subject: id.clone(),
-        summary: Text::new(
-            format!("台帳では廃棄となっている機器「{id}」が報告を続けています。"),
-            format!("Device {id} is scrapped in the ledger and still reports."),
-        ),
-        remedy: Text::new(
-            "まだ使うなら台帳の状態を直してください。使わないなら電源を切り、データを消去してください。",
-            "If it is still used, correct its status in the ledger. If not, switch it off and erase its data.",
-        ),
-        severity: RULE.severity,
-        proofs,
-        occurred_at: None,
-    }
-}
-
-fn signs(host: &Seen<'_, Host>) -> Vec<Proof> {
-    let macs = host.value.mac_addresses.join(" ");
-    let told = [
-        ("hostname", host.value.hostname.clone()),
-        ("serial_number", host.value.serial_number.clone()),
-        ("hardware_uuid", host.value.hardware_uuid.clone()),
-        ("mac_addresses", (!macs.is_empty()).then_some(macs)),
-    ];
-    let told = told.into_iter().filter_map(|(field, value)| Some((field, value?)));
-    told.map(|(field, value)| Proof::observed("host", field, value, host.observed_at)).collect()
 }
 
 fn column(device: &Device, name: &str) -> String {
@@ -133,11 +117,15 @@ fn column(device: &Device, name: &str) -> String {
     value.clone().unwrap_or_default()
 }
 
-fn japanese(column: &str) -> &'static str {
-    match column {
-        "serial_number" => "シリアル番号",
-        "hardware_uuid" => "ハードウェアUUID",
-        "mac_address" => "MACアドレス",
-        _ => "ホスト名",
-    }
+/// What people do who are asked about a swap.
+fn settle(swap: &Swap) -> Text {
+    let id = &swap.id;
+    Text::new(
+        format!(
+            "交換したのなら `daicho swap accept {id}` で台帳に反映してください。交換していないなら `daicho swap decline {id} --reason 理由` で断り、見つかった機器を調べてください。"
+        ),
+        format!(
+            "If it was swapped, settle it with `daicho swap accept {id}`. If not, `daicho swap decline {id} --reason REASON`, and find out which machine this is."
+        ),
+    )
 }

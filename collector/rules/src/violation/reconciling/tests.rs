@@ -89,7 +89,13 @@ fn unknown(subject: Option<&str>) -> Assessment {
 }
 
 fn evidence<'a>(ledger: &'a Ledger, now: &str) -> Evidence<'a> {
-    Evidence { record: None, device: ledger.devices.first(), ledger, now: at(now) }
+    Evidence {
+        record: None,
+        device: ledger.devices.first(),
+        ledger,
+        now: at(now),
+        surroundings: crate::linking::Surroundings::ALONE,
+    }
 }
 
 fn ledger() -> Ledger {
@@ -370,8 +376,13 @@ fn judging_step_by_step_ends_where_judging_from_scratch_does() {
             let document = look(&mut dice, number, number + 1 < looks);
             let now = document.observed_at;
             record.take_document(document);
-            let evidence =
-                Evidence { record: Some(&record), device: ledger.devices.first(), ledger: &ledger, now };
+            let evidence = Evidence {
+                record: Some(&record),
+                device: ledger.devices.first(),
+                ledger: &ledger,
+                now,
+                surroundings: crate::linking::Surroundings::ALONE,
+            };
             let judged = judge(&evidence);
             kept.take(&judged, &evidence);
             if number + 1 < looks {

@@ -40,7 +40,13 @@ fn assessed(connections: &[i64], scans: Vec<UseScan>) -> Assessment {
     };
     let record = EndpointRecord { sightings: vec![sighting], ..EndpointRecord::default() };
     let ledger = Ledger::default();
-    assess(&Evidence { record: Some(&record), device: None, ledger: &ledger, now: at(1_000) })
+    assess(&Evidence {
+        record: Some(&record),
+        device: None,
+        ledger: &ledger,
+        now: at(1_000),
+        surroundings: crate::linking::Surroundings::ALONE,
+    })
 }
 
 #[test]
