@@ -28,6 +28,7 @@ pub mod questions;
 pub mod report;
 pub mod roles;
 pub mod status;
+pub mod swaps;
 pub mod verify;
 pub mod violations;
 pub mod words;
@@ -76,6 +77,8 @@ enum Command {
     Device(devices::OneArguments),
     Exceptions(exceptions::Arguments),
     Status(status::Arguments),
+    Swaps(swaps::Arguments),
+    Swap(swaps::OneArguments),
     Operators(operators::Arguments),
     Report(report::Arguments),
     Ledger(ledger::Arguments),
@@ -176,6 +179,8 @@ impl Arguments {
             Command::Device(arguments) => devices::run_one(arguments, context).await,
             Command::Exceptions(arguments) => exceptions::run(arguments, context).await,
             Command::Status(arguments) => status::run(arguments, context).await,
+            Command::Swaps(arguments) => swaps::run(arguments, context).await,
+            Command::Swap(arguments) => swaps::run_one(arguments, context).await,
             Command::Operators(arguments) => operators::run(arguments, context).await,
             Command::Report(arguments) => report::run(arguments, context).await,
             Command::Ledger(arguments) => ledger::run(arguments, context).await,

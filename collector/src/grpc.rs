@@ -22,6 +22,7 @@ mod intake;
 pub mod query;
 pub mod reports;
 mod routes;
+pub mod swaps;
 pub mod tls;
 pub mod told;
 
@@ -56,6 +57,7 @@ pub fn routes(collector: &Arc<Collector>, authority: &Arc<Authority>, endpoint_d
         .with(query::query_service(collector))
         .with(bookkeeping::service(collector))
         .with(reports::service(collector))
+        .with(swaps::service(collector))
 }
 
 /// Serves until `stop` comes, then lets open requests end.

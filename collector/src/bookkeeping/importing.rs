@@ -72,7 +72,7 @@ pub async fn import(
     if !reading.faults.0.is_empty() {
         return Err(ImportError::Faults(reading.faults));
     }
-    let entry = Entry { source, note, based_on, operator: operator.to_owned() };
+    let entry = Entry { source, note, based_on, operator: operator.to_owned(), ..Entry::default() };
     let (version, changes) = adopt(collector, reading.ledger, entry).await?;
     Ok(Imported { version, changes, passwords })
 }
@@ -88,6 +88,10 @@ pub struct Entry {
     pub based_on: Option<u64>,
     /// Who.
     pub operator: String,
+    /// The decision that the version carries out: it goes into the log with it.
+    pub decision: Option<What>,
+    /// What is kept beside it, by key, in the same batch.
+    pub beside: Vec<(String, serde_json::Value)>,
 }
 
 /// Makes a ledger that was read without a fault the current version, and has everything judged anew.
@@ -97,7 +101,7 @@ pub async fn adopt(
     ledger: Ledger,
     entry: Entry,
 ) -> Result<(LedgerVersion, Vec<Change>), ImportError> {
-    let Entry { source, note, based_on, operator } = entry;
+    let Entry { source, note, based_on, operator, decision, beside } = entry;
     let _judging = collector.judging.lock().await;
     let versions = collector.shelves.ledger_versions()?;
     if let Some(newer) = written_meanwhile(&versions, based_on, &operator) {
@@ -116,8 +120,15 @@ pub async fn adopt(
     };
     let mut batch = Batch::default();
     batch.put_ledger(&version, &ledger);
+    for (key, value) in &beside {
+        batch.put_json(key, value);
+    }
     let what = What::of_ledger(&version, &ledger);
-    Chronicle::open(&collector.shelves)?.append(&mut batch, version.imported_at, &version.imported_by, what);
+    let mut chronicle = Chronicle::open(&collector.shelves)?;
+    if let Some(decision) = decision {
+        chronicle.append(&mut batch, version.imported_at, &version.imported_by, decision);
+    }
+    chronicle.append(&mut batch, version.imported_at, &version.imported_by, what);
     collector.shelves.commit(batch)?;
     collector.set_ledger(ledger);
     collector.nudge_all();

@@ -3,12 +3,12 @@
 //! What the rules of Articles 8, 11 and 13 object to becomes a draft, and nothing else: what the ledger or the
 //! catalogue of stock systems covers is left out, and an approved draft ends its violation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use daicho_rules::articles;
 use daicho_rules::evidence::Evidence;
 use daicho_rules::ledger::{
-    AccountKind, ApprovedAccount, ApprovedMedium, ApprovedProgram, Device, Ledger, Scope,
+    AccountKind, ApprovedAccount, ApprovedMedium, ApprovedProgram, Device, DeviceStatus, Ledger, Scope,
 };
 use daicho_rules::linking::Surroundings;
 use daicho_rules::normal;
@@ -17,6 +17,7 @@ use daicho_rules::rule::Severity;
 use jiff::Timestamp;
 
 use crate::Collector;
+use crate::evaluation::links::Links;
 use crate::store::StoreError;
 
 /// Rules whose findings a ledger row would end, with the sheet of that row.
@@ -41,12 +42,28 @@ pub struct Looked {
 /// Drafts. `approved_by` is empty in all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proposal {
-    /// What the device has, or at least half of the group's devices.
+    /// What the device has, or enough of the group's devices.
     pub common: Ledger,
     /// What fewer devices of the group have, device by device.
     pub rare: Ledger,
     /// The devices that were looked at.
     pub devices: Vec<String>,
+    /// Devices of the group of which no endpoint reports: nothing is known of them.
+    pub unseen: Vec<String>,
+}
+
+/// Of what rows are drafted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// One device: its device_id, or the hostname of one that is not listed.
+    Device(String),
+    /// All devices of a group.
+    Group {
+        /// Its name.
+        name: String,
+        /// What is seen on so many of them is drafted for the group; `None`: on at least half.
+        at_least: Option<usize>,
+    },
 }
 
 /// Why there is no proposal.
@@ -60,78 +77,94 @@ pub enum ProposalError {
     Store(#[from] StoreError),
 }
 
-/// Looks at the endpoints of a device, or of its group, and drafts.
-pub fn propose(collector: &Collector, device: &str, group: Option<&str>) -> Result<Proposal, ProposalError> {
+/// Looks at the endpoints of a device, or of a group's devices, and drafts.
+pub fn propose(collector: &Collector, asked: &Asked) -> Result<Proposal, ProposalError> {
     let ledger = collector.ledger();
+    let links = Links::make(collector)?;
     let mut looked = Vec::new();
     for endpoint in collector.shelves.endpoints()?.iter().filter(|endpoint| endpoint.revoked_at.is_none()) {
-        let record = collector.shelves.record(endpoint.id)?;
-        let host = record.host.as_ref().and_then(|held| held.look.value());
-        let row = match host.map(|host| link(&ledger, host)) {
-            Some(Link::Listed { device, .. }) => Some(device.clone()),
-            _ => None,
+        let name = links.device(endpoint.id).unwrap_or(&endpoint.hostname).to_owned();
+        let device = ledger.devices.iter().find(|row| row.device_id == name);
+        let wanted = match asked {
+            Asked::Device(wanted) => normal::same(&name, wanted) || normal::same(&endpoint.hostname, wanted),
+            Asked::Group { name, .. } => device.is_some_and(|row| is_in(row, name)),
         };
-        let name = row.as_ref().map_or_else(|| endpoint.hostname.clone(), |row| row.device_id.clone());
-        let same = |a: &str, b: &str| normal::key(a) == normal::key(b);
-        let in_group = group
-            .zip(row.as_ref())
-            .is_some_and(|(group, row)| row.group.as_deref().is_some_and(|own| same(own, group)));
-        if in_group || same(&name, device) || same(&endpoint.hostname, device) {
-            looked.push(Looked { device: row, record, name });
+        if wanted {
+            let record = collector.shelves.record(endpoint.id)?;
+            looked.push(Looked { device: device.cloned(), record, name });
         }
     }
-    if !looked.iter().any(|one| normal::key(&one.name) == normal::key(device))
-        && group.is_none()
-        && looked.is_empty()
-    {
+    if looked.is_empty() {
         return Err(ProposalError::Unknown);
     }
-    Ok(draft(&ledger, &looked, group, collector.clock.now()))
+    Ok(draft(&ledger, &looked, asked, collector.clock.now()))
+}
+
+fn is_in(row: &Device, group: &str) -> bool {
+    row.group.as_deref().is_some_and(|own| normal::same(own, group))
 }
 
 /// On which machine, what it is called there, how urgent its violation is.
 type Seen<'a> = (&'a Looked, String, Severity);
 
 /// Drafts rows. Pure.
-pub fn draft(ledger: &Ledger, looked: &[Looked], group: Option<&str>, now: Timestamp) -> Proposal {
+pub fn draft(ledger: &Ledger, looked: &[Looked], asked: &Asked, now: Timestamp) -> Proposal {
     let mut found: BTreeMap<(&'static str, String), Vec<Seen<'_>>> = BTreeMap::new();
     for one in looked {
-        let evidence = Evidence {
-            record: Some(&one.record),
-            device: one.device.as_ref(),
-            ledger,
-            now,
-            surroundings: Surroundings::ALONE,
-        };
+        let surroundings = Surroundings::ALONE;
+        let evidence =
+            Evidence { record: Some(&one.record), device: one.device.as_ref(), ledger, now, surroundings };
         for judged in articles::judge(&evidence) {
             let Some((_, sheet)) = DRAFTED.iter().find(|(rule, _)| *rule == judged.rule.id) else { continue };
             for finding in judged.assessment.findings {
-                let key = (*sheet, normal::key(&finding.subject));
-                found.entry(key).or_default().push((one, finding.subject, finding.severity));
-            }
-        }
-    }
-    let mut proposal =
-        Proposal { devices: looked.iter().map(|one| one.name.clone()).collect(), ..Proposal::default() };
-    for ((sheet, _), seen) in found {
-        let common = seen.len() * 2 >= looked.len();
-        let counted = format!("{}/{}", seen.len(), looked.len());
-        match group {
-            Some(group) if common => {
-                let (one, subject, severity) = &seen[0];
-                let scope = Scope::Group(group.to_owned());
-                add(&mut proposal.common, sheet, one, subject, scope, notes(*severity, &counted));
-            }
-            _ => {
-                let target = if group.is_some() { &mut proposal.rare } else { &mut proposal.common };
-                for (one, subject, severity) in &seen {
-                    let scope = Scope::Device(one.name.clone());
-                    add(target, sheet, one, subject, scope, notes(*severity, &counted));
+                let seen = found.entry((*sheet, normal::key(&finding.subject))).or_default();
+                // Two endpoints of one device are one device.
+                if !seen.iter().any(|(other, ..)| other.name == one.name) {
+                    seen.push((one, finding.subject, finding.severity));
                 }
             }
         }
     }
+    let devices: BTreeSet<String> = looked.iter().map(|one| one.name.clone()).collect();
+    let all = devices.len();
+    let mut proposal = Proposal { unseen: unseen(ledger, asked, &devices), ..Proposal::default() };
+    proposal.devices = devices.into_iter().collect();
+    let mut rare = Vec::new();
+    for ((sheet, _), seen) in &found {
+        let counted = format!("{}/{all}", seen.len());
+        match asked {
+            Asked::Group { name, at_least } if seen.len() >= at_least.unwrap_or(all.div_ceil(2)) => {
+                let (one, subject, severity) = &seen[0];
+                let scope = Scope::Group(name.clone());
+                add(&mut proposal.common, sheet, one, subject, scope, notes(*severity, &counted));
+            }
+            Asked::Group { .. } => {
+                rare.extend(
+                    seen.iter()
+                        .map(|(one, subject, severity)| (one, sheet, subject, severity, counted.clone())),
+                );
+            }
+            Asked::Device(_) => {
+                for (one, subject, severity) in seen {
+                    let scope = Scope::Device(one.name.clone());
+                    add(&mut proposal.common, sheet, one, subject, scope, notes(*severity, &counted));
+                }
+            }
+        }
+    }
+    // Whoever looks through what is rare goes from machine to machine.
+    rare.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+    for (one, sheet, subject, severity, counted) in rare {
+        let scope = Scope::Device(one.name.clone());
+        add(&mut proposal.rare, sheet, one, subject, scope, notes(*severity, &counted));
+    }
     proposal
+}
+
+fn unseen(ledger: &Ledger, asked: &Asked, looked: &BTreeSet<String>) -> Vec<String> {
+    let Asked::Group { name, .. } = asked else { return Vec::new() };
+    let group = ledger.devices.iter().filter(|row| is_in(row, name) && row.status == DeviceStatus::InUse);
+    group.map(|row| row.device_id.clone()).filter(|id| !looked.contains(id)).collect()
 }
 
 /// Columns that help the person who approves: how urgent the violation is, and how many machines have it.
@@ -222,3 +255,6 @@ fn add(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use daicho_proto::wire::bookkeeping_client::BookkeepingClient;
 use daicho_proto::wire::query_client::QueryClient;
 use daicho_proto::wire::reports_client::ReportsClient;
+use daicho_proto::wire::swaps_client::SwapsClient;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Status};
 
@@ -69,6 +70,11 @@ impl Connection {
         BookkeepingClient::new(self.channel.clone())
             .max_decoding_message_size(ANSWER_BYTES_MAX)
             .max_encoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// Swaps with the spare PC.
+    pub fn swaps(&self) -> SwapsClient<Channel> {
+        SwapsClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// What a refusal means to a person.

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use daicho_proto::wire as w;
+
 use super::output::Format;
 use super::{Context, Outcome};
 
+mod drafts;
 mod local;
 mod remote;
 mod shown;
@@ -92,14 +95,19 @@ enum Command {
         format: Format,
     },
     /// Draft ledger rows from what was seen on a device, for a person to look through and approve.
-    #[command(after_help = "Example:\n  daicho ledger propose --device SV-01 drafts.xlsx")]
+    #[command(
+        after_help = "Examples:\n  daicho ledger propose --device SV-01 drafts.xlsx\n  daicho ledger propose --group 病棟端末 --at-least 10 drafts.xlsx"
+    )]
     Propose {
         /// The device: its device_id, or the host name of one that is not listed.
-        #[arg(long)]
-        device: String,
-        /// Draft for the whole group: what most of its devices have; what few have is written apart.
-        #[arg(long)]
+        #[arg(long, required_unless_present = "group", conflicts_with = "group")]
+        device: Option<String>,
+        /// Draft for a whole group: what enough of its devices have; what fewer have is written apart, by device.
+        #[arg(long, value_name = "NAME")]
         group: Option<String>,
+        /// How many of the group's devices are enough; without it, half of them.
+        #[arg(long, value_name = "N", requires = "group", value_parser = clap::value_parser!(u32).range(1..))]
+        at_least: Option<u32>,
         /// A new folder, or a new file that ends in .xlsx or .json.
         to: PathBuf,
     },
@@ -115,6 +123,13 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outc
         Command::Import { source, note, based_on } => remote::import(&source, note, based_on, context).await,
         Command::Export { to, number, format } => remote::export(&to, number, format, context).await,
         Command::Versions { format } => remote::versions(format, context).await,
-        Command::Propose { device, group, to } => remote::propose(device, group, &to, context).await,
+        Command::Propose { device, group, at_least, to } => {
+            drafts::propose(
+                w::LedgerProposeRequest { device: device.unwrap_or_default(), group, at_least },
+                &to,
+                context,
+            )
+            .await
+        }
     }
 }

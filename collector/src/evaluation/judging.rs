@@ -96,7 +96,8 @@ fn judge_one(
     let ledger = collector.ledger();
     let device = job.row.and_then(|index| ledger.devices.get(index));
     let reporting = reporting(collector, &job.endpoints)?;
-    let evidence = |record| Evidence { record, device, ledger: &ledger, now, surroundings: &job.surroundings };
+    let evidence =
+        |record| Evidence { record, device, ledger: &ledger, now, surroundings: &job.surroundings };
     let freshest = evidence(reporting.first().map(|(_, record)| record));
     let mut judged = articles::judge(&freshest);
     for (_, record) in reporting.iter().skip(1) {

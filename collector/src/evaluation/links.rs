@@ -36,6 +36,8 @@ pub(crate) struct Links {
     shared: Shared,
     /// Swaps to which a person said no.
     declined: BTreeSet<String>,
+    /// Endpoints whose machine was swapped out, and when: not there until they are heard of again.
+    left: BTreeMap<EndpointId, Timestamp>,
 }
 
 #[derive(Clone, Debug)]
@@ -64,9 +66,10 @@ impl Links {
         let rows = keys.map(|(index, device)| (normal::key(&device.device_id), index)).collect();
         let declined = crate::swaps::declined(collector)?.into_iter().map(|declined| declined.id).collect();
         let index = Index::of(&ledger);
-        let mut links = Links { ledger: Some(ledger), index, rows, declined, ..Links::default() };
+        let left = crate::swaps::left(collector)?;
+        let mut links = Links { ledger: Some(ledger), index, rows, declined, left, ..Links::default() };
         for row in collector.shelves.endpoints()? {
-            if row.revoked_at.is_none() {
+            if links.is_there(collector, &row)? {
                 let seen = Seen::of(collector, &row)?;
                 links.set(row.id, Linked { device: String::new(), seen });
             }
@@ -93,7 +96,10 @@ impl Links {
         collector: &Collector,
         endpoint: EndpointId,
     ) -> Result<Vec<String>, StoreError> {
-        let row = collector.shelves.endpoint(endpoint)?.filter(|row| row.revoked_at.is_none());
+        let row = match collector.shelves.endpoint(endpoint)? {
+            Some(row) if self.is_there(collector, &row)? => Some(row),
+            _ => None,
+        };
         let before = self.device_of.get(&endpoint).cloned();
         let seen = row.map(|row| Seen::of(collector, &row)).transpose()?;
         let same = before.as_ref().map(|linked| &linked.seen) == seen.as_ref();
@@ -128,7 +134,7 @@ impl Links {
     }
 
     /// The endpoints that report for a device.
-    pub(super) fn endpoints(&self, device: &str) -> impl Iterator<Item = EndpointId> {
+    pub(crate) fn endpoints(&self, device: &str) -> impl Iterator<Item = EndpointId> {
         self.endpoints_of.get(device).into_iter().flatten().copied()
     }
 
@@ -152,6 +158,12 @@ impl Links {
     /// The row that a person or a machine means by `name`, in any width and case.
     fn row_named(&self, name: &str) -> Option<usize> {
         self.rows.get(&normal::key(name)).copied()
+    }
+
+    /// Whether an endpoint is neither revoked nor what is left of a machine that was swapped out.
+    fn is_there(&self, collector: &Collector, row: &EndpointRow) -> Result<bool, StoreError> {
+        let Some(left) = self.left.get(&row.id) else { return Ok(row.revoked_at.is_none()) };
+        Ok(row.revoked_at.is_none() && neighbours::heard(collector, row.id)? > Some(*left))
     }
 
     fn ledger_rows(&self) -> &[Device] {

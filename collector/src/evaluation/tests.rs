@@ -13,6 +13,8 @@ use crate::clock::Clock;
 use crate::shelves::EndpointRow;
 use crate::store::memory::MemoryStore;
 
+mod neighbours;
+
 struct SetClock(AtomicI64);
 
 impl Clock for SetClock {
@@ -60,8 +62,12 @@ impl World {
     }
 
     async fn report(&mut self, endpoint: EndpointId, hostname: &str, accounts: &[&str]) {
-        let now = self.collector.clock.now();
         let host = Host { hostname: Some(hostname.to_owned()), ..Host::default() };
+        self.report_host(endpoint, host, accounts).await;
+    }
+
+    async fn report_host(&mut self, endpoint: EndpointId, host: Host, accounts: &[&str]) {
+        let now = self.collector.clock.now();
         let account = |name: &&str| Account {
             name: (*name).to_owned(),
             enabled: Some(true),

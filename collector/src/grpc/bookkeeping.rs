@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use daicho_proto::facts::{Account, Look};
+use daicho_proto::time::to_wire;
 use daicho_proto::wire as w;
 use daicho_proto::wire::bookkeeping_server::{Bookkeeping, BookkeepingServer};
+use daicho_rules::record::Held;
 use daicho_rules::text::Text;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -12,7 +15,8 @@ use tonic::{Request, Response, Status};
 use super::told;
 use crate::bookkeeping::importing::{self, ImportError};
 use crate::bookkeeping::limits::MESSAGE_BYTES_MAX;
-use crate::bookkeeping::proposal::{self, ProposalError};
+use crate::bookkeeping::proposal::{self, Asked, ProposalError};
+use crate::evaluation::links::Links;
 use crate::store::StoreError;
 use crate::{Collector, identity};
 
@@ -109,25 +113,90 @@ impl Bookkeeping for BookkeepingService {
         &self,
         request: Request<w::LedgerProposeRequest>,
     ) -> Result<Response<w::LedgerProposeAnswer>, Status> {
-        identity::operator(&request)?;
-        let w::LedgerProposeRequest { device, group } = request.into_inner();
-        let proposal = self.away(move |collector| {
-            proposal::propose(collector, &device, group.as_deref()).map_err(|error| match error {
-                ProposalError::Unknown => told::not_found(&Text::new(
-                    format!(
-                        "報告のある機器「{device}」が見つかりません。`daicho devices` で確かめてください。"
-                    ),
-                    format!("no device that reports is called {device}; `daicho devices` lists them"),
-                )),
+        let operator = identity::operator(&request)?.to_owned();
+        let w::LedgerProposeRequest { device, group, at_least } = request.into_inner();
+        let at_least = at_least.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+        let asked = group.map_or(Asked::Device(device), |name| Asked::Group { name, at_least });
+        let answer = self.away(move |collector| {
+            let proposal = proposal::propose(collector, &asked).map_err(|error| match error {
+                ProposalError::Unknown => told::not_found(&nobody(&asked)),
                 ProposalError::Store(error) => failed(&error),
+            })?;
+            let versions = collector.shelves.ledger_versions().map_err(|error| failed(&error))?;
+            Ok(w::LedgerProposeAnswer {
+                common_json: wire::json(&proposal.common)?,
+                rare_json: wire::json(&proposal.rare)?,
+                devices: proposal.devices,
+                unseen: proposal.unseen,
+                made_by: operator,
+                made_at_us: to_wire(collector.clock.now()),
+                version: versions.last().map(|version| version.number),
             })
         });
-        let proposal = proposal.await?;
-        Ok(Response::new(w::LedgerProposeAnswer {
-            common_json: wire::json(&proposal.common)?,
-            rare_json: wire::json(&proposal.rare)?,
-            devices: proposal.devices,
-        }))
+        Ok(Response::new(answer.await?))
+    }
+
+    type AccountsStream = tokio_stream::Iter<std::vec::IntoIter<Result<w::SeenAccounts, Status>>>;
+
+    async fn accounts(
+        &self,
+        request: Request<w::SeenAccountsRequest>,
+    ) -> Result<Response<Self::AccountsStream>, Status> {
+        identity::operator(&request)?;
+        let seen = self.away(|collector| seen_accounts(collector).map_err(|error| failed(&error))).await?;
+        let seen: Vec<Result<w::SeenAccounts, Status>> = seen.into_iter().map(Ok).collect();
+        Ok(Response::new(tokio_stream::iter(seen)))
+    }
+}
+
+fn nobody(asked: &Asked) -> Text {
+    match asked {
+        Asked::Device(device) => Text::new(
+            format!("報告のある機器「{device}」が見つかりません。`daicho devices` で確かめてください。"),
+            format!("no device that reports is called {device}; `daicho devices` lists them"),
+        ),
+        Asked::Group { name, .. } => Text::new(
+            format!(
+                "グループ「{name}」に報告のある機器がありません。台帳のグループと `daicho devices` を確かめてください。"
+            ),
+            format!(
+                "no device of the group {name} reports; look at the ledger's groups and at `daicho devices`"
+            ),
+        ),
+    }
+}
+
+/// The accounts of every endpoint, and where there is no list, why.
+fn seen_accounts(collector: &Collector) -> Result<Vec<w::SeenAccounts>, StoreError> {
+    let links = Links::make(collector)?;
+    let mut all = Vec::new();
+    for endpoint in collector.shelves.endpoints()?.iter().filter(|endpoint| endpoint.revoked_at.is_none()) {
+        let held: Option<Held<Vec<Account>>> =
+            collector.shelves.get(&format!("record/{}/accounts", endpoint.id))?;
+        let look = held.as_ref().map(|held| &held.look);
+        let accounts = look.and_then(Look::value);
+        let problems = match look {
+            Some(Look::Seen { problems, .. } | Look::Unreadable { problems }) => problems.clone(),
+            Some(Look::Unsupported) | None => Vec::new(),
+        };
+        all.push(w::SeenAccounts {
+            device: links.device(endpoint.id).unwrap_or(&endpoint.hostname).to_owned(),
+            endpoint: endpoint.id.to_string(),
+            problems,
+            listed: accounts.is_some(),
+            accounts: accounts.into_iter().flatten().map(seen_account).collect(),
+            observed_at_us: held.as_ref().map(|held| to_wire(held.observed_at)),
+        });
+    }
+    Ok(all)
+}
+
+fn seen_account(account: &Account) -> w::SeenAccount {
+    w::SeenAccount {
+        name: account.name.clone(),
+        full_name: account.full_name.clone(),
+        enabled: account.enabled,
+        interactive: account.interactive,
     }
 }
 

@@ -43,6 +43,10 @@ pub static PERMISSIONS: &[(&str, &[Role])] = &[
     ("Bookkeeping/Content", EVERYBODY),
     ("Bookkeeping/Propose", EVERYBODY),
     ("Bookkeeping/Import", KEEPERS),
+    ("Bookkeeping/Accounts", EVERYBODY),
+    ("Swaps/List", EVERYBODY),
+    ("Swaps/Accept", KEEPERS),
+    ("Swaps/Decline", KEEPERS),
     ("Reports/Make", EVERYBODY),
 ];
 

@@ -127,45 +127,6 @@ pub(super) async fn versions(format: Format, context: &Context) -> anyhow::Resul
     Ok(Outcome::Done)
 }
 
-/// Writes drafts of rows.
-pub(super) async fn propose(
-    device: String,
-    group: Option<String>,
-    to: &Path,
-    context: &Context,
-) -> anyhow::Result<Outcome> {
-    let connection = Connection::open(context).await?;
-    let request = w::LedgerProposeRequest { device, group };
-    let answer = connection.bookkeeping().propose(request).await;
-    let answer = answer.map_err(|status| connection.explain(&status))?.into_inner();
-    let unreadable = "the collector's answer cannot be read";
-    let common: Ledger = serde_json::from_slice(&answer.common_json).context(unreadable)?;
-    let rare: Ledger = serde_json::from_slice(&answer.rare_json).context(unreadable)?;
-    let style = Style { language: context.language, version: None, settings: &[] };
-    let form = Form::of(to);
-    target::write(to, form, &common, style)?;
-    let path = output::escape(&to.display().to_string());
-    let devices = answer.devices.len();
-    output::show(context.say(
-        &format!("{devices} 台から下書きを {path} に作りました。確認して承認者を記入し、必要な行だけを台帳に写してください。\n"),
-        &format!("Drafts from {devices} devices are in {path}. Look through them, fill in approved_by, and copy what is needed into the ledger.\n"),
-    ))?;
-    if rare != Ledger::default() {
-        let apart = match form {
-            Form::Csv => to.join("rare"),
-            Form::Xlsx => to.with_extension("rare.xlsx"),
-            Form::Json => to.with_extension("rare.json"),
-        };
-        target::write(&apart, form, &rare, style)?;
-        let path = output::escape(&apart.display().to_string());
-        output::show(context.say(
-            &format!("少数の機器だけで見つかったものは {path} に分けました。\n"),
-            &format!("What only few of them have is apart, in {path}.\n"),
-        ))?;
-    }
-    Ok(Outcome::Done)
-}
-
 /// Reads a ledger here first: its faults need no collector, and its passwords stay here.
 fn opened(source: &Source, context: &Context) -> anyhow::Result<(Reading, Vec<w::LedgerGrid>, String)> {
     let (opened, mapping) = local::open(source)?;

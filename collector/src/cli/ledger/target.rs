@@ -24,7 +24,7 @@ pub(in crate::cli) enum Form {
 
 impl Form {
     /// What a name asks for.
-    pub(super) fn of(path: &Path) -> Self {
+    pub(in crate::cli) fn of(path: &Path) -> Self {
         match path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase).as_deref() {
             Some("xlsx") => Form::Xlsx,
             Some("json") => Form::Json,
@@ -41,6 +41,34 @@ pub(super) fn write(path: &Path, form: Form, ledger: &Ledger, style: Style<'_>) 
         Form::Json => {
             let mut answer = answer::rows(ledger);
             answer.insert("version".to_owned(), style.version.into());
+            write_file(path, crate::cli::output::json(&answer)?.as_bytes())
+        }
+    }
+}
+
+/// Writes a ledger with a page that explains it: a sheet, a text file beside, a key.
+pub(in crate::cli) fn write_explained(
+    path: &Path,
+    form: Form,
+    ledger: &Ledger,
+    style: Style<'_>,
+    lines: &[String],
+) -> anyhow::Result<()> {
+    match form {
+        Form::Csv => {
+            let mut files = export::csv(ledger, style);
+            let text = format!("\u{feff}{}\r\n", lines.join("\r\n"));
+            files.push(RawFile { name: format!("{}.txt", export::README_TITLE), bytes: text.into_bytes() });
+            write_folder(path, &files)
+        }
+        Form::Xlsx => {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            write_file(path, &export::xlsx(ledger, style, Some(&lines))?)
+        }
+        Form::Json => {
+            let mut answer = answer::rows(ledger);
+            answer.insert("version".to_owned(), style.version.into());
+            answer.insert("made_from".to_owned(), lines.into());
             write_file(path, crate::cli::output::json(&answer)?.as_bytes())
         }
     }

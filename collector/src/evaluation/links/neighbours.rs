@@ -33,7 +33,11 @@ pub(crate) struct Standing {
 
 impl Links {
     /// What the others tell of a device.
-    pub(crate) fn surroundings(&self, collector: &Collector, device: &str) -> Result<Surroundings, StoreError> {
+    pub(crate) fn surroundings(
+        &self,
+        collector: &Collector,
+        device: &str,
+    ) -> Result<Surroundings, StoreError> {
         let mut around = Surroundings { shared: Shared::nothing(), ..Surroundings::default() };
         let mut swap = None;
         for endpoint in self.endpoints(device) {
@@ -50,8 +54,7 @@ impl Links {
         if let Some(row) = row.filter(|row| swap.is_none() && row.status == DeviceStatus::InUse) {
             swap = self.standing_for(collector, row)?;
         }
-        around.swap =
-            swap.map(|standing| standing.swap).filter(|swap| !self.declined.contains(&swap.id));
+        around.swap = swap.map(|standing| standing.swap).filter(|swap| !self.declined.contains(&swap.id));
         Ok(around)
     }
 
@@ -70,15 +73,21 @@ impl Links {
         let names = &linked.seen.names;
         let mut groups = names.hardware().filter_map(|name| self.named.get(&name));
         let mut namesakes = names.hostnames().iter().filter_map(|name| self.called.get(name));
-        groups.any(|all| all.len() > 1) || namesakes.any(|all| all.len() > 1) || self.replaced(linked).is_some()
+        groups.any(|all| all.len() > 1)
+            || namesakes.any(|all| all.len() > 1)
+            || self.replaced(linked).is_some()
     }
 
     /// The devices of which another endpoint's verdict may depend on this one: its namesakes, and whose place it took.
     pub(super) fn concerned(&self, endpoint: EndpointId) -> Vec<String> {
         let Some(linked) = self.device_of.get(&endpoint) else { return Vec::new() };
         let hostnames = linked.seen.names.hostnames().iter();
-        let namesakes: BTreeSet<EndpointId> =
-            hostnames.filter_map(|name| self.called.get(name)).flatten().take(COMPARED_MAX).copied().collect();
+        let namesakes: BTreeSet<EndpointId> = hostnames
+            .filter_map(|name| self.called.get(name))
+            .flatten()
+            .take(COMPARED_MAX)
+            .copied()
+            .collect();
         let mut devices: Vec<String> =
             namesakes.into_iter().filter_map(|id| self.device(id)).map(str::to_owned).collect();
         devices.extend(self.replaced(linked).map(|broken| broken.device_id.clone()));
@@ -194,7 +203,7 @@ impl Links {
     }
 }
 
-fn heard(collector: &Collector, endpoint: EndpointId) -> Result<Option<Timestamp>, StoreError> {
+pub(super) fn heard(collector: &Collector, endpoint: EndpointId) -> Result<Option<Timestamp>, StoreError> {
     let kept: Option<Timestamp> = collector.shelves.get(&format!("record/{endpoint}/last_heard"))?;
     Ok(kept.max(collector.heard.of(endpoint)))
 }
