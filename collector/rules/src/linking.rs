@@ -170,7 +170,7 @@ impl<'a> Linker<'a> {
         let mut places = misses.iter().filter(|miss| {
             miss.fits == HOSTNAME
                 && miss.device.status == DeviceStatus::InUse
-                && !spare.is_some_and(|spare| spare.device_id == miss.device.device_id)
+                && spare.is_none_or(|spare| spare.device_id != miss.device.device_id)
         });
         match (places.next(), places.next()) {
             (Some(miss), None) => Some(Replacement { broken: miss.device, spare }),
