@@ -31,6 +31,7 @@ pub mod repeated;
 pub mod row_reader;
 pub mod sheets;
 pub mod spoilt;
+pub mod staff_check;
 pub mod table;
 pub mod template;
 pub mod words;

@@ -27,6 +27,7 @@ pub mod output;
 pub mod questions;
 pub mod report;
 pub mod roles;
+pub mod staff;
 pub mod status;
 pub mod swaps;
 pub mod verify;
@@ -78,6 +79,7 @@ enum Command {
     Exceptions(exceptions::Arguments),
     Status(status::Arguments),
     Swaps(swaps::Arguments),
+    Staff(staff::Arguments),
     Swap(swaps::OneArguments),
     Operators(operators::Arguments),
     Report(report::Arguments),
@@ -179,6 +181,7 @@ impl Arguments {
             Command::Device(arguments) => devices::run_one(arguments, context).await,
             Command::Exceptions(arguments) => exceptions::run(arguments, context).await,
             Command::Status(arguments) => status::run(arguments, context).await,
+            Command::Staff(arguments) => staff::run(arguments, context).await,
             Command::Swaps(arguments) => swaps::run(arguments, context).await,
             Command::Swap(arguments) => swaps::run_one(arguments, context).await,
             Command::Operators(arguments) => operators::run(arguments, context).await,

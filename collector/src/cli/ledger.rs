@@ -10,8 +10,8 @@ use super::{Context, Outcome};
 mod drafts;
 mod local;
 mod remote;
-mod shown;
-mod target;
+pub(super) mod shown;
+pub(super) mod target;
 
 /// Reads, checks, compares, imports and exports the ledger (台帳).
 #[derive(Debug, clap::Args)]

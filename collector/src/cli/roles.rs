@@ -27,6 +27,7 @@ static METHODS: &[(&str, &str)] = &[
     ("maintenance add", "Query/MaintenanceAdd"),
     ("maintenance end", "Query/MaintenanceEnd"),
     ("swaps", "Swaps/List"),
+    ("staff check", "Bookkeeping/Accounts"),
     ("swap accept", "Swaps/Accept"),
     ("swap decline", "Swaps/Decline"),
     ("ledger diff", "Bookkeeping/Content"),

@@ -77,7 +77,7 @@ pub(super) fn remarks(reading: &Reading, context: &Context) -> anyhow::Result<()
 }
 
 /// Every fault.
-pub(super) fn faults(faults: &Faults, format: Format, context: &Context) -> anyhow::Result<()> {
+pub(in crate::cli) fn faults(faults: &Faults, format: Format, context: &Context) -> anyhow::Result<()> {
     let mut table = match context.language {
         Language::Japanese => Table::new(&["場所", "列", "値", "正しくは"]),
         Language::English => Table::new(&["place", "column", "value", "expected"]),
