@@ -430,19 +430,61 @@ impl Teller {
             }
             return Ok(pile);
         }
+        // Who reads a day later is told what is over meanwhile as over, and nothing twice.
+        let ends = if self.plan().holds() { self.ends(sending, delivery, &places)? } else { Ends::new() };
+        self.each_of(sending, delivery, |mut notice| {
+            if !self.holds(sending, delivery, &places, &notice) {
+                return;
+            }
+            if let Some(end) = ends.get(&notice.violation.key) {
+                if end.last != notice.number {
+                    return;
+                }
+                notice.what = end.over.unwrap_or(notice.what);
+            }
+            pile.add(notice);
+        })?;
+        Ok(pile)
+    }
+
+    /// Every notice in the range of the message under way.
+    fn each_of(
+        &self,
+        sending: &Sending,
+        delivery: &Delivery,
+        mut visit: impl FnMut(Notice),
+    ) -> Result<(), StoreError> {
         let mut after = delivery.done_to;
         while after < sending.to {
             let page = self.collector.shelves.notices_after(after, PAGE)?;
             let Some(last) = page.last().map(|notice| notice.number) else { break };
             after = last;
-            for notice in page.into_iter().take_while(|notice| notice.number <= sending.to) {
-                let left = !sending.urgent_only || routing::breaks_through(&notice);
-                if left && !self.told_at_once(delivery, &notice) && self.wants(&places, &notice) {
-                    pile.add(notice);
-                }
-            }
+            page.into_iter().take_while(|notice| notice.number <= sending.to).for_each(&mut visit);
         }
-        Ok(pile)
+        Ok(())
+    }
+
+    /// Whether the message under way tells of a notice in its range.
+    fn holds(&self, sending: &Sending, delivery: &Delivery, places: &Places, notice: &Notice) -> bool {
+        (!sending.urgent_only || routing::breaks_through(notice))
+            && !self.told_at_once(delivery, notice)
+            && self.wants(places, notice)
+    }
+
+    /// What became of each violation within the range. The same range says the same, however often it is tried.
+    fn ends(&self, sending: &Sending, delivery: &Delivery, places: &Places) -> Result<Ends, StoreError> {
+        let mut ends = Ends::new();
+        self.each_of(sending, delivery, |notice| {
+            let over = matches!(notice.what, StepKind::Resolved | StepKind::Closed);
+            let wanted = self.holds(sending, delivery, places, &notice);
+            let (number, what) = (notice.number, notice.what);
+            let end = ends.entry(notice.violation.key).or_insert(End { last: number, over: None });
+            end.over = over.then_some(what);
+            if wanted {
+                end.last = number;
+            }
+        })?;
+        Ok(ends)
     }
 
     fn wants(&self, places: &Places, notice: &Notice) -> bool {
@@ -502,6 +544,17 @@ impl Sending {
         }
     }
 }
+
+/// What became of a violation within a range of notices.
+struct End {
+    /// The last notice of it that is told.
+    last: u64,
+    /// How it ended, if it did.
+    over: Option<StepKind>,
+}
+
+/// By the violation's key.
+type Ends = BTreeMap<String, End>;
 
 fn wants(recipient: &Recipient, plan: Plan<'_>, places: &Places, notice: &Notice) -> bool {
     let mut place = places.place(&notice.violation.device, notice.at);

@@ -51,7 +51,11 @@ impl Channel for Desk {
                 Occasion::Letter(Topic::Channels { failing, .. }) if failing.is_empty() => "works again",
                 occasion => occasion.name(),
             };
-            let devices = message.notices.iter().map(|notice| notice.violation.device.clone()).collect();
+            let device = |notice: &Notice| match notice.what {
+                StepKind::Resolved => format!("{}(resolved)", notice.violation.device),
+                _ => notice.violation.device.clone(),
+            };
+            let devices = message.notices.iter().map(device).collect();
             self.told.lock().unwrap().push((self.clock.now(), self.name.clone(), what, devices));
             Ok("taken".to_owned())
         })
@@ -306,6 +310,21 @@ async fn a_digest_comes_once_a_day_and_says_everything_once() {
     let expected =
         ["18T15:05 weekly news TM-01", "19T08:30 digest news TM-01,SV-01", "23T08:30 weekly news SV-01"];
     assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn a_digest_tells_each_violation_once_and_as_over_what_is_over() {
+    let config = "[[email]]\nname = \"office\"\nto = [\"a@b.example\"]\ntimes = { digest = \"daily 08:30\" }";
+    let mut hospital = Hospital::open(config, "18T08:00");
+    hospital.until("18T09:00").await;
+    let mended = hospital.violate("SV-01", "a", Severity::Medium);
+    let again = hospital.violate("TM-01", "b", Severity::Medium);
+    let resolved = |violation: &Violation| Violation { state: State::Resolved, ..violation.clone() };
+    hospital.put(&resolved(&mended), StepKind::Resolved, true);
+    hospital.put(&resolved(&again), StepKind::Resolved, true);
+    hospital.put(&again, StepKind::Reopened, true);
+    hospital.until("20T00:00").await;
+    assert_eq!(hospital.told(), ["19T08:30 office news SV-01(resolved),TM-01"]);
 }
 
 #[tokio::test]
