@@ -386,7 +386,8 @@ impl Default for Filter {
             sections: Vec::new(),
             own_section: None,
             // An exception that ended leaves an open violation behind: as new to the officer as one that was opened.
-            what: vec![StepKind::Opened, StepKind::Reopened, StepKind::ExceptionEnded],
+            // So is a promised date that passed.
+            what: vec![StepKind::Opened, StepKind::Reopened, StepKind::ExceptionEnded, StepKind::Overdue],
         }
     }
 }
@@ -420,3 +421,6 @@ impl ConfigError {
         ConfigError { key: key.into(), reason: reason.into() }
     }
 }
+
+#[cfg(test)]
+mod tests;

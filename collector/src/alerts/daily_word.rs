@@ -45,8 +45,8 @@ pub struct DailyWord {
     pub unjudged: usize,
     /// The ledger's version; `None`: there is none, so that nothing was compared.
     pub ledger: Option<u64>,
-    /// Applications that wait for a person's yes or no.
-    pub applications: usize,
+    /// Applications that wait for a person's yes or no; `None`: nobody counts them.
+    pub applications: Option<usize>,
     /// The log's end, `1234:9f2c4a1b77e0`: whoever keeps this mail can prove later that no end was cut off.
     pub log: Option<String>,
     /// Channels of the alerts that fail.
@@ -89,7 +89,6 @@ pub(super) fn look(
     word.measured = RULES.iter().map(|rule| rule.article).collect();
     word.ledger = shelves.ledger_versions()?.last().map(|version| version.number);
     word.log = Some(shelves.chronicle_head()?).filter(|head| head.number > 0).map(|head| head.anchor());
-    word.applications = waiting_applications(collector)?;
     for row in shelves.endpoints()?.into_iter().filter(|row| row.revoked_at.is_none()) {
         word.machines += 1;
         let (heard, _) = shelves.heard(row.id)?;
@@ -145,9 +144,4 @@ fn count_verdicts(collector: &Collector, word: &mut DailyWord, now: Timestamp) -
     }
     word.without_agent_names.truncate(NAMES_MAX);
     Ok(())
-}
-
-/// Applications that wait.
-fn waiting_applications(_: &Collector) -> Result<usize, StoreError> {
-    Ok(0)
 }

@@ -2,6 +2,7 @@
 
 use daicho_proto::time::japan;
 use daicho_rules::ledger::{Ledger, Scope};
+use daicho_rules::violation::{State, Violation};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,9 @@ pub(super) fn endings(
     days: u32,
 ) -> Result<Vec<Ending>, StoreError> {
     let mut endings = in_ledger(&collector.ledger());
+    for violation in collector.shelves.violations()? {
+        endings.extend(correction(&violation));
+    }
     let certificate = |kind, name: String, ends_at| Ending { ends_at, kind, name, place: None };
     for row in collector.shelves.operators()?.into_iter().filter(|row| row.revoked_at.is_none()) {
         endings.push(certificate(EndingKind::Operator, row.name, row.not_after));
@@ -76,6 +80,18 @@ pub(super) fn endings(
     endings.retain(|ending| ending.ends_at > now && ending.ends_at <= last);
     endings.sort();
     Ok(endings)
+}
+
+/// The date by which an open violation is to be corrected.
+fn correction(violation: &Violation) -> Option<Ending> {
+    let open = !matches!(violation.state, State::Resolved | State::Excepted);
+    let correction = violation.treatment.correction.as_ref().filter(|_| open)?;
+    Some(Ending {
+        ends_at: end_of(correction.due_on),
+        kind: EndingKind::Correction,
+        name: format!("{} {}（{}）", violation.rule, violation.subject, correction.who),
+        place: Some(violation.device.clone()),
+    })
 }
 
 /// What the ledger lets end: exceptions, and approvals of media.

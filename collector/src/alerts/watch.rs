@@ -229,7 +229,7 @@ fn violations(
             let seen = Seen {
                 key: &violation.key,
                 severity: violation.severity,
-                unheeded: violation.state == State::Open,
+                unheeded: is_unheeded(&violation),
                 opened_at,
                 maintained: places.place(&violation.device, now).maintained,
                 opened_in_maintenance: places.place(&violation.device, opened_at).maintained,
@@ -298,6 +298,12 @@ fn is_for(recipient: &Recipient, tell: Tell, notice: &Notice, outbox: &Outbox, p
                 && routing::in_own_section(&recipient.filter, place)
         }
     }
+}
+
+/// Whether nobody has said a word on it.
+fn is_unheeded(violation: &Violation) -> bool {
+    let treatment = &violation.treatment;
+    violation.state == State::Open && treatment.views.is_empty() && treatment.correction.is_none()
 }
 
 /// When it was last opened.

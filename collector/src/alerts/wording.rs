@@ -84,16 +84,16 @@ fn our_subject(message: &Message, language: Language) -> String {
         (Occasion::Start, _, true) => (severity, format!("未解決の違反 {total}件（{articles}）")),
         (Occasion::Start, _, false) => (severity, format!("{total} open violations ({articles})")),
         (Occasion::News, notices, true) if only_wrong(notices) => {
-            (severity, format!("違反 {total}件（{articles}）{}", devices(notices, true)))
+            (severity, format!("違反 {total}件（{articles}）{}", devices(message, true)))
         }
         (Occasion::News, notices, false) if only_wrong(notices) => {
-            (severity, format!("{total} violations ({articles}){}", devices(notices, false)))
+            (severity, format!("{total} violations ({articles}){}", devices(message, false)))
         }
-        (Occasion::News, notices, true) => {
-            (severity, format!("違反の動き {total}件（{articles}）{}", devices(notices, true)))
+        (Occasion::News, _, true) => {
+            (severity, format!("違反の動き {total}件（{articles}）{}", devices(message, true)))
         }
-        (Occasion::News, notices, false) => {
-            (severity, format!("{total} changes of violations ({articles}){}", devices(notices, false)))
+        (Occasion::News, _, false) => {
+            (severity, format!("{total} changes of violations ({articles}){}", devices(message, false)))
         }
     };
     let mark = match (japanese, mark) {
@@ -116,10 +116,11 @@ fn severity_of(message: &Message, japanese: bool) -> &'static str {
 }
 
 /// ` SV-01`, ` SV-01ほか`: where, in a subject.
-fn devices(notices: &[Notice], japanese: bool) -> String {
-    let Some(first) = notices.first() else { return String::new() };
+fn devices(message: &Message, japanese: bool) -> String {
+    let Some(first) = message.notices.first() else { return String::new() };
     let device = &first.violation.device;
-    let others = notices.iter().any(|notice| notice.violation.device != *device);
+    // Of what is not listed, the devices are not known here.
+    let others = message.more > 0 || message.notices.iter().any(|notice| notice.violation.device != *device);
     match (others, japanese) {
         (false, _) => format!(" {device}"),
         (true, true) => format!(" {device}ほか"),
@@ -150,8 +151,8 @@ fn value(message: &Message, language: Language, name: &str) -> String {
 
 /// Everything listed is wrong now.
 fn only_wrong(notices: &[Notice]) -> bool {
-    use StepKind::{ExceptionEnded, Opened, Reopened};
-    notices.iter().all(|notice| matches!(notice.what, Opened | Reopened | ExceptionEnded))
+    use StepKind::{ExceptionEnded, Opened, Overdue, Reopened};
+    notices.iter().all(|notice| matches!(notice.what, Opened | Reopened | ExceptionEnded | Overdue))
 }
 
 /// The whole text, one language after the other: the hospital's own where it has one.

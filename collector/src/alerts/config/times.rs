@@ -1,6 +1,8 @@
 //! When a recipient is told, what is told again, and to whom next: `times`, `[alerts.reminders]`, `[[alerts.escalation]]`.
 
+use daicho_proto::time::japan;
 use daicho_rules::rule::Severity;
+use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
 
 use super::super::calendar::{Holidays, Hours, Schedule};
@@ -56,12 +58,13 @@ impl Times {
         if !waits && self.hours.is_some() && self.outside == Outside::Wait {
             return wrong("outside", "a program does not wait: write outside = \"skip\"".to_owned());
         }
-        // Any day will do: what opens on none within a year opens never.
-        let some_day = jiff::Timestamp::UNIX_EPOCH;
-        if let Some(hours) = self.hours.as_ref().filter(|hours| hours.opening(some_day, holidays).is_none()) {
-            // Hours of holidays alone open on the list's dates, which may lie ahead.
-            if holidays.last().is_none() {
-                return wrong("hours", format!("{hours} never begin: there are no holidays in the list"));
+        // Any day will do, and for hours of holidays the days before the last of them.
+        let last = holidays.last().and_then(|last| last.checked_sub(2.days()).ok()?.to_zoned(japan()).ok());
+        let some_days = [Some(Timestamp::UNIX_EPOCH), last.map(|day| day.timestamp())];
+        if let Some(hours) = &self.hours {
+            let mut opening = some_days.into_iter().flatten().map(|day| hours.opening(day, holidays));
+            if !opening.any(|opening| opening.is_some()) {
+                return wrong("hours", format!("{hours} never begin"));
             }
         }
         Ok(())

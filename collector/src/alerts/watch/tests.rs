@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use daicho_rules::ledger::{Device, Exception, Ledger, Scope};
 use daicho_rules::rule::{Kind, Severity};
 use daicho_rules::text::Text;
-use daicho_rules::violation::{Step, key};
+use daicho_rules::violation::{Correction, Step, key};
 
 use super::*;
 use crate::alerts::channels::{Capacity, Channel, Failure, Later, Message, Occasion};
@@ -577,4 +577,16 @@ async fn what_ends_soon_is_told_twice() {
     hospital.restart();
     hospital.until("23T00:00").await;
     assert_eq!(hospital.told(), ["22T09:00 office ending", "22T09:00 head ending"]);
+    let mut promised = hospital.violate("TM-01", "a", Severity::Low);
+    promised.treatment.correction = Some(Correction {
+        due_on: jiff::civil::Date::constant(2026, 11, 25),
+        who: "情報係".to_owned(),
+        note: None,
+        by: "suzuki".to_owned(),
+        at: hospital.clock.now(),
+        overdue: false,
+    });
+    hospital.put(&promised, StepKind::Acknowledged, false);
+    hospital.until("24T00:00").await;
+    assert!(hospital.told().contains(&"23T09:00 office ending".to_owned()));
 }

@@ -300,8 +300,12 @@ fn daily_word(word: &DailyWord, message: &Message, japanese: bool) -> String {
         format!("  測っているのは規程の{articles}だけです。ほかの条は人が確認してください"),
         format!("  only {articles} of the regulation are measured, all others are for people to check"),
     ));
-    let waiting = word.applications;
-    lines.push(say(format!("■ 承認を待つ申請: {waiting}件"), format!("■ Applications that wait: {waiting}")));
+    if let Some(waiting) = word.applications {
+        lines.push(say(
+            format!("■ 承認を待つ申請: {waiting}件"),
+            format!("■ Applications that wait: {waiting}"),
+        ));
+    }
     let shown = |list: &[String]| if list.is_empty() { none() } else { names(list, list.len()) };
     let (maintenance, failing) = (shown(&word.maintenance), shown(&word.failing));
     lines.push(say(
