@@ -15,6 +15,8 @@ use crate::store::{Batch, StoreError};
 mod judging;
 pub(crate) mod links;
 #[cfg(test)]
+mod lives;
+#[cfg(test)]
 mod tests;
 
 use judging::Job;

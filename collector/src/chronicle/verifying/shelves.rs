@@ -78,7 +78,7 @@ fn violations(shelves: &Shelves, chain: &mut Chain<'_>, compared: &mut Compared)
         // Byte for byte: a step is written once, and in this form.
         let written = |step: &Step| serde_json::to_vec(step).unwrap_or_default();
         let new = lines.iter().skip(before);
-        let new_is_right = lines.len() == before + life.steps.len()
+        let new_is_right = lines.len() == before.saturating_add(life.steps.len())
             && new.zip(&life.steps).all(|(kept, told)| *kept == written(told));
         if !old_is_right || !new_is_right {
             let words = ("経過が記録簿と違います", "its history is not what the log says");
