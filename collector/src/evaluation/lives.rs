@@ -371,7 +371,7 @@ async fn live(seed: u64, steps: u64) -> World {
 }
 
 /// Lives in one run of the tests; `DAICHO_LIVES` asks for more, `DAICHO_SEED` for a single one.
-const LIVES: u64 = 2_000;
+const LIVES: u64 = 1_000;
 
 #[test]
 fn any_life_ends_as_the_model_and_as_judging_from_scratch_say_and_its_log_verifies() {
