@@ -328,6 +328,7 @@ impl World {
             device: ledger.devices.first(),
             ledger: &ledger,
             now: self.now(),
+            surroundings: daicho_rules::linking::Surroundings::ALONE,
         };
         if evidence.device.is_none() || !self.readable {
             return;
