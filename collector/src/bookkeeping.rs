@@ -1,6 +1,7 @@
 //! The ledger's door: reads, checks, diffs, imports, exports; keeps who changed what.
 //!
-//! `files` touches the disk; `encoding`, `comma_separated` and `workbook` make grids of bytes; `headings` says what is
+//! `files` touches the disk; `encoding`, `comma_separated` and `workbook` make grids of bytes, once `archive`, `compound`,
+//! `records` and `repeated` have counted what a hostile one would unfold to; `headings` says what is
 //! what; `row_reader` and `sheets` make rows of ours; `references` checks them against each other. All but `files` is pure.
 
 use std::path::Path;

@@ -146,6 +146,29 @@ def compound(loop):
     return bytes(header) + fat + directory + bytes(sector) + table
 
 
+def old_workbook(records):
+    """A sound compound file with these records as its Workbook (MS-XLS)."""
+    stream = b"".join(struct.pack("<HH", kind, len(data)) + data for kind, data in records).ljust(8192, b"\0")
+    out = bytearray(compound("none")[:2048])
+    sectors = len(stream) // 512
+    chain = [0xFFFFFFFD, 0xFFFFFFFE, *range(3, 2 + sectors), 0xFFFFFFFE]
+    out[512:1024] = struct.pack("<128I", *(chain + [0xFFFFFFFF] * (128 - len(chain))))
+    out[1024 + 128 + 120:1024 + 128 + 124] = struct.pack("<I", len(stream))
+    return bytes(out[:1536]) + stream
+
+
+def corner_records(sheets, same_place=False):
+    """Sheets with one number in the first cell and one in the last."""
+    begin = (0x0809, struct.pack("<HHHHII", 0x0600, 5, 0x0DBB, 0x07CC, 0, 6))
+    end = (0x000A, b"")
+    head = 20 + 4 + sheets * (4 + 9) + 4
+    each = 20 + 2 * (4 + 14) + 4
+    bounds = [(0x0085, struct.pack("<IHBB", head - 4 + (0 if same_place else n * each), 0, 1, 0) + b"a") for n in range(sheets)]
+    cells = [(0x0203, struct.pack("<HHHd", row, column, 0, 1.0)) for row, column in [(0, 0), (65535, 255)]]
+    sheet = [(0x0809, struct.pack("<HHHHII", 0x0600, 0x10, 0x0DBB, 0x07CC, 0, 6)), *cells, end]
+    return [begin, *bounds, end, *sheet * sheets]
+
+
 def main():
     chance = random.Random(7)
     good = pack(parts(sheet(cells(DEVICES))))
@@ -216,6 +239,9 @@ def main():
     # The old form and LibreOffice's.
     for loop in ["directory", "stream", "difat"]:
         ledger(f"loop-{loop}.xls", compound(loop), says="save it")
+    ledger("corner.xls", old_workbook(corner_records(1)), says="cells")
+    ledger("corners.xls", old_workbook(corner_records(50)), says="cells")
+    ledger("one-place-50-sheets.xls", old_workbook(corner_records(50, True)), says="no workbook of its own")
     good = ods_row(DEVICES[0]) + ods_row(DEVICES[1]) + ods_row(DEVICES[2])
     empty = '<table:table-row table:number-rows-repeated="1048576"><table:table-cell table:number-columns-repeated="16384"/></table:table-row>'
     ledger("good.ods", ods(good), devices=2)
