@@ -86,8 +86,8 @@ def _():
     return {"devices.csv": b"device_id,hostname,note\r\n" + "SV-01,karte,薬剤部\r\n".encode("cp932") + "SV-02,labo,薬剤部 検査室\r\n".encode()}
 
 
-@trap("csv-half-width-kana-cp932", "half-width kana alone are valid in no other encoding: ｻｰﾊﾞ is a server, ﾉｰﾄPC a terminal",
-      devices=[{"device_id": "ｱ-1", "device_id_key": "ア-1", "kind": "server", "location": "ｻｰﾊﾞ室"}, {"device_id": "ｱ-2", "kind": "terminal"}])
+@trap("csv-half-width-kana-cp932", "half-width kana alone are valid in no other encoding: ｻｰﾊﾞ is a server, ﾉｰﾄPC a laptop",
+      devices=[{"device_id": "ｱ-1", "device_id_key": "ア-1", "kind": "server", "location": "ｻｰﾊﾞ室"}, {"device_id": "ｱ-2", "kind": "laptop"}])
 def _():
     return {"devices.csv": table([["機器ID", "種別", "設置場所"], ["ｱ-1", "ｻｰﾊﾞ", "ｻｰﾊﾞ室"], ["ｱ-2", "ﾉｰﾄPC", "ﾅｰｽｽﾃｰｼｮﾝ"]])}
 
