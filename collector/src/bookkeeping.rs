@@ -37,6 +37,7 @@ pub mod table;
 pub mod template;
 pub mod words;
 pub mod workbook;
+pub mod workbook_edit;
 
 pub use fault::{Fault, Faults};
 pub use headings::Mapping;

@@ -170,7 +170,7 @@ fn extra_headings(table: &Table<'_>) -> Vec<(String, usize)> {
 }
 
 /// Our own words as a Japanese template has them.
-fn spoken(plan: &SheetPlan, field: &str, cell: &str, japanese: bool) -> String {
+pub(super) fn spoken(plan: &SheetPlan, field: &str, cell: &str, japanese: bool) -> String {
     if !japanese || cell.is_empty() {
         return cell.to_owned();
     }

@@ -15,6 +15,7 @@ use super::plan::{SHEETS, SheetPlan};
 use super::references::{self, Place, Places};
 use super::row_reader::RowReader;
 use super::sheets::{self, Known};
+use super::workbook_edit::properties;
 use super::{comma_separated, encoding, workbook};
 
 /// A file as it lies on disk.
@@ -43,6 +44,8 @@ pub struct Reading {
     pub passwords: Option<Passwords>,
     /// The version of the ledger that an export says it is.
     pub based_on: Option<u64>,
+    /// Where each value came from: a row's reference names a place, and the place the columns.
+    pub places: Places,
 }
 
 /// Grids with their meaning, and without passwords: all that leaves the machine on which a ledger is read.
@@ -82,7 +85,8 @@ pub fn open(files: &[RawFile], mapping: &Mapping) -> Opened {
         .grids
         .iter()
         .find(|grid| grid.title() == VERSION_TITLE)
-        .and_then(|grid| grid.rows.first()?.cell(1).shown().parse().ok());
+        .and_then(|grid| grid.rows.first()?.cell(1).shown().parse().ok())
+        .or_else(|| files.iter().find_map(|file| properties::version(&file.bytes)));
     let ours = |grid: &Grid| [VERSION_TITLE, README_TITLE, "README"].contains(&grid.title());
     let known = |grid: &Grid| headings::recognise(grid.title()).is_some();
     let unread = opened.grids.iter().filter(|grid| !known(grid) && !ours(grid));
@@ -155,6 +159,7 @@ pub fn interpret(opened: Opened, mapping: &Mapping, known: &Known) -> Reading {
         });
     }
     references::check(&reading.ledger, &places, &mut reading.faults);
+    reading.places = places;
     reading
 }
 
@@ -192,5 +197,13 @@ fn place(grid: &Grid, plan: &'static SheetPlan, found: &Headings) -> Place {
         file: grid.file.clone(),
         sheet: grid.sheet.clone().unwrap_or_else(|| plan.name.to_owned()),
         headings: found.fields.iter().map(|(field, column)| (*field, heading(column))).collect(),
+        columns: found.fields.clone(),
+        titles: found
+            .titles
+            .iter()
+            .filter(|(column, _)| !found.passwords.contains(column))
+            .map(|(column, title)| (*column, title.clone()))
+            .collect(),
+        heading_row: grid.rows.get(found.row).map_or(1, |row| row.number),
     }
 }

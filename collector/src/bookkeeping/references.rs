@@ -20,6 +20,12 @@ pub struct Place {
     pub sheet: String,
     /// For each field its heading as written.
     pub headings: BTreeMap<&'static str, String>,
+    /// For each field its column, counted from 0.
+    pub columns: BTreeMap<&'static str, usize>,
+    /// Every column with a heading that is not one of passwords, ours or the hospital's own.
+    pub titles: BTreeMap<usize, String>,
+    /// The row of the headings, as Excel counts; of two rows the lower.
+    pub heading_row: u32,
 }
 
 /// Checks a ledger whose rows were read, each for itself.

@@ -12,6 +12,7 @@ mod local;
 mod remote;
 pub(super) mod shown;
 pub(super) mod target;
+mod written_back;
 
 /// Reads, checks, compares, imports and exports the ledger (台帳).
 #[derive(Debug, clap::Args)]
@@ -77,7 +78,8 @@ enum Command {
         #[arg(long, value_name = "VERSION")]
         based_on: Option<u64>,
     },
-    /// Write the collector's ledger into files. Importing them again changes nothing.
+    /// Write the collector's ledger into files, or with --into back into the hospital's own workbook.
+    #[command(after_help = EXPORT_HELP)]
     Export {
         /// A new folder, or a new file that ends in .xlsx or .json.
         to: PathBuf,
@@ -87,6 +89,12 @@ enum Command {
         /// The form, where the name of the file does not tell.
         #[arg(long, value_enum)]
         format: Option<target::Form>,
+        /// The hospital's own workbook (.xlsx, .xlsm): a copy of it is written in which only what differs is changed.
+        #[arg(long, value_name = "THEIR.xlsx", conflicts_with = "format")]
+        into: Option<PathBuf>,
+        /// A JSON file that says which column of that workbook is which, where the headings do not.
+        #[arg(long, value_name = "FILE", requires = "into")]
+        mapping: Option<PathBuf>,
     },
     /// List the versions: who imported them, when, and why.
     Versions {
@@ -113,6 +121,14 @@ enum Command {
     },
 }
 
+const EXPORT_HELP: &str = "\
+With --into, changed cells and added rows are marked with a comment: what stood there, who changed it, in which version.
+Rows that the ledger has no more stand and are marked 要確認. Formulas, styles and everything else stay as they are.
+
+Examples:
+  daicho ledger export ledger.xlsx
+  daicho ledger export --into 機器台帳.xlsx 機器台帳-更新.xlsx";
+
 /// Answers.
 pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outcome> {
     match arguments.command {
@@ -121,7 +137,10 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outc
         Command::Check { source, format } => local::check(&source, format, context),
         Command::Diff { source, format } => remote::diff(&source, format, context).await,
         Command::Import { source, note, based_on } => remote::import(&source, note, based_on, context).await,
-        Command::Export { to, number, format } => remote::export(&to, number, format, context).await,
+        Command::Export { to, number, into: Some(path), mapping, .. } => {
+            written_back::export(&Source { path, mapping }, &to, number, context).await
+        }
+        Command::Export { to, number, format, .. } => remote::export(&to, number, format, context).await,
         Command::Versions { format } => remote::versions(format, context).await,
         Command::Propose { device, group, at_least, to } => {
             drafts::propose(

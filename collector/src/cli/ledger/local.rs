@@ -66,7 +66,7 @@ pub(super) fn open(source: &Source) -> anyhow::Result<(reading::Opened, Mapping)
     Ok((opened, mapping))
 }
 
-fn mapping(source: &Source) -> anyhow::Result<Mapping> {
+pub(super) fn mapping(source: &Source) -> anyhow::Result<Mapping> {
     let Some(path) = &source.mapping else { return Ok(Mapping::new()) };
     let shown = path.display();
     let text = std::fs::read(path).map_err(|error| {

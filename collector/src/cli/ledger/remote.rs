@@ -102,9 +102,7 @@ pub(super) async fn export(
 /// Lists the versions.
 pub(super) async fn versions(format: Format, context: &Context) -> anyhow::Result<Outcome> {
     let connection = Connection::open(context).await?;
-    let answer = connection.bookkeeping().versions(w::LedgerVersionsRequest {}).await;
-    let answer = answer.map_err(|status| connection.explain(&status))?.into_inner();
-    let versions: Vec<LedgerVersion> = answer.versions.into_iter().map(wire::version_from_wire).collect();
+    let versions = all_versions(&connection).await?;
     let mut table = match context.language {
         Language::Japanese => Table::new(&["版", "取込日時", "取込者", "元のファイル", "メモ"]),
         Language::English => Table::new(&["version", "imported at", "by", "source", "note"]),
@@ -127,6 +125,13 @@ pub(super) async fn versions(format: Format, context: &Context) -> anyhow::Resul
     Ok(Outcome::Done)
 }
 
+/// Every version, the oldest first.
+pub(super) async fn all_versions(connection: &Connection) -> anyhow::Result<Vec<LedgerVersion>> {
+    let answer = connection.bookkeeping().versions(w::LedgerVersionsRequest {}).await;
+    let answer = answer.map_err(|status| connection.explain(&status))?.into_inner();
+    Ok(answer.versions.into_iter().map(wire::version_from_wire).collect())
+}
+
 /// Reads a ledger here first: its faults need no collector, and its passwords stay here.
 fn opened(source: &Source, context: &Context) -> anyhow::Result<(Reading, Vec<w::LedgerGrid>, String)> {
     let (opened, mapping) = local::open(source)?;
@@ -140,7 +145,7 @@ fn opened(source: &Source, context: &Context) -> anyhow::Result<(Reading, Vec<w:
     Ok((reading, grids, mapping))
 }
 
-async fn content(
+pub(super) async fn content(
     connection: &Connection,
     number: Option<u64>,
 ) -> anyhow::Result<(Option<LedgerVersion>, Ledger)> {
