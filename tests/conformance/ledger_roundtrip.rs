@@ -47,7 +47,8 @@ fn ledgers(folder: &Path) -> usize {
     let marks = Marks { current: &origin, history: &[] };
     for file in workbooks(&top().join("ledgers/files")) {
         let reading = read_files(std::slice::from_ref(&file), &Mapping::new(), &known);
-        if !reading.faults.0.is_empty() || reading.ledger.devices.is_empty() {
+        let is_package = file.bytes.starts_with(b"PK");
+        if !reading.faults.0.is_empty() || reading.ledger.devices.is_empty() || !is_package {
             continue;
         }
         let write = |ledger: &_| {

@@ -55,9 +55,21 @@ fn a_ledger_is_made_checked_imported_compared_and_exported() {
     let exported = fs::read_to_string(work.join("out/devices.csv")).expect("the export");
     assert!(exported.contains("0012") && exported.contains(",'=1+1,"), "{exported}");
 
+    // Back into a workbook of the hospital's own: the same says the same, and a file that is there is left alone.
+    expect(&site.daicho(&["ledger", "export", "--into", &path("out.xlsx"), &path("same.xlsx")]), 0);
+    let bytes = |name: &str| fs::read(work.join(name)).expect("a workbook");
+    assert_eq!(bytes("same.xlsx"), bytes("out.xlsx"));
+    let over = site.daicho(&["ledger", "export", "--into", &path("out.xlsx"), &path("out.xlsx")]);
+    assert!(complaint(&over).contains("is there already"));
+    let folder = site.daicho(&["ledger", "export", "--into", &path("out"), &path("none.xlsx")]);
+    assert!(complaint(&folder).contains("one workbook"));
+
     // A second version; the first stays.
     write("SV-01,db,サーバ,0012\r\n");
     expect(&site.daicho(&["ledger", "import", &ours]), 0);
+    let told =
+        expect(&site.daicho(&["ledger", "export", "--into", &path("out.xlsx"), &path("second.xlsx")]), 0);
+    assert!(told.contains("0 cells changed, 0 rows added, 1 rows to be checked"), "{told}");
     expect(&site.daicho(&["ledger", "export", "--version", "1", &path("old.json")]), 0);
     let old: serde_json::Value =
         serde_json::from_slice(&fs::read(work.join("old.json")).expect("the export")).expect("JSON");

@@ -75,7 +75,7 @@ pub fn write_back(
     marks: &Marks<'_>,
     japanese: bool,
 ) -> Result<Written, Refused> {
-    check_form(&file.name)?;
+    check_form(file)?;
     let read = |bytes: &[u8]| {
         let file = RawFile { name: file.name.clone(), bytes: bytes.to_owned() };
         super::read_files(&[file], mapping, known)
@@ -124,10 +124,15 @@ fn unproven(reading: &Reading) -> Text {
     )
 }
 
-fn check_form(name: &str) -> Result<(), Text> {
-    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).unwrap_or_default();
+fn check_form(file: &RawFile) -> Result<(), Text> {
+    let ending =
+        file.name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase()).unwrap_or_default();
     match ending.as_str() {
-        "xlsx" | "xlsm" => Ok(()),
+        "xlsx" | "xlsm" if file.bytes.starts_with(b"PK") => Ok(()),
+        "xlsx" | "xlsm" => Err(Text::new(
+            "名前は .xlsx ですが、中身は古い .xls などです。Excel で開き、「Excel ブック (.xlsx)」として保存してから指定してください。",
+            "the file is called .xlsx and is something else, such as an old .xls; open it, save it as .xlsx, and name that",
+        )),
         "xls" | "xlsb" | "ods" => Err(Text::new(
             format!(
                 ".{ending} には書き戻せません。Excel で開き、「Excel ブック (.xlsx)」として保存してから指定してください。"

@@ -162,4 +162,8 @@ fn other_forms_are_refused_with_a_sentence() {
         let Err(Refused::Because(text)) = refused else { panic!("{name}") };
         assert!(text.en.contains(says), "{}", text.en);
     }
+    let renamed = RawFile { name: "a.xlsx".to_owned(), bytes: b"\xD0\xCF\x11\xE0".to_vec() };
+    let refused = write_back(&renamed, &Mapping::new(), &known(), &Ledger::default(), &marks, true);
+    let Err(Refused::Because(text)) = refused else { panic!("an old .xls under another name") };
+    assert!(text.en.contains("save it as .xlsx"), "{}", text.en);
 }
