@@ -9,6 +9,7 @@ import json
 import sys
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import openpyxl
 from openpyxl.utils import range_boundaries
@@ -26,6 +27,33 @@ def parts(before, after, changed):
                 yield f"part {name} is gone"
             elif old.read(name) != new.read(name) and not (name.startswith("xl/worksheets/") and changed):
                 yield f"part {name} changed"
+
+
+# The order of a worksheet's elements (ECMA-376 part 1, 18.3.1.99): Excel repairs a file with another, LibreOffice is silent.
+ORDER = """sheetPr dimension sheetViews sheetFormatPr cols sheetData sheetCalcPr sheetProtection protectedRanges scenarios
+autoFilter sortState dataConsolidate customSheetViews mergeCells phoneticPr conditionalFormatting dataValidations hyperlinks
+printOptions pageMargins pageSetup headerFooter rowBreaks colBreaks customProperties cellWatches ignoredErrors smartTags
+drawing legacyDrawing legacyDrawingHF drawingHF picture oleObjects controls webPublishItems tableParts extLst""".split()
+
+
+def order(after):
+    with zipfile.ZipFile(after) as book:
+        for name in book.namelist():
+            if not (name.startswith("xl/worksheets/") and name.endswith(".xml")):
+                continue
+            root = ElementTree.fromstring(book.read(name))
+            found = [child.tag.rsplit("}")[-1] for child in root]
+            known = [ORDER.index(tag) for tag in found if tag in ORDER]
+            if known != sorted(known) or found.count("legacyDrawing") > 1:
+                yield f"{name}: elements out of order: {found}"
+            rows = [int(row.get("r", 0)) for row in root.iter() if row.tag.endswith("}row")]
+            if all(rows) and rows != sorted(set(rows)):
+                yield f"{name}: rows out of order"
+            for row in (row for row in root.iter() if row.tag.endswith("}row")):
+                cells = [openpyxl.utils.cell.coordinate_from_string(cell.get("r")) for cell in row if cell.get("r")]
+                columns = [openpyxl.utils.column_index_from_string(column) for column, _ in cells]
+                if columns != sorted(set(columns)):
+                    yield f"{name}: cells of row {row.get('r')} out of order"
 
 
 def styled(cell):
@@ -53,8 +81,8 @@ def sheets(before, after, touched):
             continue
         ours = {address for sheet, address in touched if sheet == name}
         rows = {openpyxl.utils.cell.coordinate_from_string(address)[1] for address in ours}
-        added = {row for row in rows if row > old.max_row or all(
-            f"{cell.coordinate}" in ours or cell.value is None for cell in old[row])}
+        # A row in which nothing stood is a new one; any other keeps the style of each cell.
+        added = {row for row in rows if row > old.max_row or all(cell.value is None for cell in old[row])}
         if not areas(old.merged_cells.ranges) <= areas(new.merged_cells.ranges):
             yield f"{name}: merged areas are lost"
         for area in areas(new.merged_cells.ranges) - areas(old.merged_cells.ranges):
@@ -93,14 +121,15 @@ def sheets(before, after, touched):
                     yield f"{at}: {value!r} became {cell.value!r}"
                 if was is not None and styled(was) != styled(cell) and cell.row not in added:
                     yield f"{at}: another style"
-        changed = [address for address in ours if not any(row == openpyxl.utils.cell.coordinate_from_string(address)[1] for row in added)]
-        for address in changed:
-            if new[address].comment is None and not any(
-                    new.cell(*reversed(range_boundaries(str(area))[:2])).comment for area in new.merged_cells.ranges
-                    if address in area):
-                yield f"{name}!{address}: changed, and no comment tells so"
-            if address in old and styled(old[address]) != styled(new[address]):
+        for address in ours:
+            column, row = openpyxl.utils.cell.coordinate_from_string(address)
+            was = old._cells.get((row, openpyxl.utils.column_index_from_string(column)))
+            if row in added:
+                continue
+            if was is not None and styled(was) != styled(new[address]):
                 yield f"{name}!{address}: changed, and its style too"
+            if was is not None and was.value is not None and new[address].comment is None:
+                yield f"{name}!{address}: changed, and no comment tells so"
     print(f"compared {cells} cells")
 
 
@@ -128,7 +157,7 @@ def main():
     for facts in sorted(folder.glob("*.json")):
         touched = json.loads(facts.read_text())["touched"]
         before, after = (next(folder.glob(f"{facts.stem}.{which}.xls?")) for which in ("before", "after"))
-        found = list(parts(before, after, touched))
+        found = list(parts(before, after, touched)) + list(order(after))
         books = [openpyxl.load_workbook(path, keep_vba=path.suffix == ".xlsm") for path in (before, after)]
         found += sheets(*books, touched)
         converted = folder / "opened" / f"{facts.stem}.after.xlsx"
