@@ -63,7 +63,8 @@ impl Shelves {
 pub async fn run(collector: Arc<Collector>, mut stop: watch::Receiver<bool>) {
     let mut refusals_at: Option<tokio::time::Instant> = None;
     loop {
-        let refusals = refusals_at.is_none_or(|at| at.elapsed() >= REFUSALS_EVERY);
+        // What was refused within the last minute goes into the log before the end, too.
+        let refusals = *stop.borrow() || refusals_at.is_none_or(|at| at.elapsed() >= REFUSALS_EVERY);
         match take(&collector, refusals).await {
             Ok(true) => refusals_at = Some(tokio::time::Instant::now()),
             Ok(false) => {}

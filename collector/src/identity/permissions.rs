@@ -1,7 +1,5 @@
 //! Which role a method of the services for people needs. What is not listed here, nobody may call.
 
-use std::collections::BTreeSet;
-
 use daicho_rules::text::Text;
 
 use super::roles::{Operator, Role};
@@ -71,19 +69,18 @@ pub fn allowed(path: &str, operator: &Operator) -> Result<(), Text> {
         return Ok(());
     }
     let (ja, en) = (words(needed, |text| text.ja), words(needed, |text| text.en));
-    let own: BTreeSet<&str> = operator.roles.iter().map(|role| role.name()).collect();
-    let own: Vec<&str> = own.into_iter().collect();
+    let own: Vec<Role> = operator.roles.iter().copied().collect();
     Err(Text::new(
         format!(
             "{} さんの証明書（{}）ではこの操作はできません。できるのは{}です。役割は `daicho-collector operator 名前 --role 役割` で定めます。",
             operator.name,
-            own.join(", "),
+            words(&own, |text| text.ja).join("、"),
             ja.join("、")
         ),
         format!(
             "The certificate of {} ({}) does not allow this; it takes {}. Roles are given by `daicho-collector operator NAME --role ROLE`.",
             operator.name,
-            own.join(", "),
+            words(&own, |text| text.en).join(", "),
             en.join(" or ")
         ),
     ))
@@ -95,6 +92,8 @@ fn words(roles: &[Role], language: fn(Text) -> String) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     /// Every `rpc` of the services for people, read from the schemas.
@@ -138,6 +137,6 @@ mod tests {
         }
         assert_eq!(allowed("/daicho.v1.Query/Violations", &auditor), Ok(()));
         let told = allowed("/daicho.v1.Bookkeeping/Import", &auditor).unwrap_err();
-        assert!(told.ja.contains("管理部門") && told.en.contains("kansa (auditor)"), "{told:?}");
+        assert!(told.ja.contains("管理部門") && told.en.contains("kansa (an auditor)"), "{told:?}");
     }
 }

@@ -1,5 +1,6 @@
 //! The collector over real TLS on loopback: who is let in, and what is kept.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use daicho_proto::facts::{Fact, Medium, MediumAction, MediumEvent};
@@ -310,6 +311,22 @@ async fn an_auditor_reads_and_is_refused_what_changes_something_with_the_role_th
     assert_eq!(refused.code(), Code::PermissionDenied);
     let told = grpc::told::text(&refused).unwrap();
     assert!(told.ja.contains("管理部門") && told.en.contains("the management department"), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_was_refused_just_before_the_end_is_in_the_log() {
+    let hall = Hall::open().await;
+    for name in ["kansa", "joho"] {
+        carry_out(&hall.running.house, operator(name, &[Role::Auditor])).await.unwrap();
+        let mut client = QueryClient::new(hall.connect(Some(hall.operator(name))).await.unwrap());
+        let close = wire::CloseRequest { key: "a".to_owned(), reason: "x".to_owned() };
+        assert_eq!(client.close(close).await.unwrap_err().code(), Code::PermissionDenied);
+    }
+    let hall = hall.again().await;
+    let log = hall.running.house.collector.shelves.chronicle_after(0, 1_000).unwrap();
+    let refused = log.iter().filter(|entry| matches!(entry.what, chronicle::What::Refused { .. }));
+    let who: BTreeSet<&str> = refused.map(|entry| entry.by.as_str()).collect();
+    assert_eq!(who, BTreeSet::from(["joho", "kansa"]));
 }
 
 #[tokio::test]
