@@ -9,25 +9,29 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daicho_rules::ledger::Ledger;
-use daicho_rules::normal;
 use daicho_rules::violation::{State, StepKind};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tracing::{Instrument, error, info, info_span, warn};
 
+use super::Outbox;
 use super::channels::{Capacity, Failure, Message, Occasion, Recipient};
 use super::config::Outside;
-use super::letters::{self, Failing, Letter, Topic};
-use super::maintenance::{self, Window};
+use super::letters::{self, Letter, Topic};
 use super::pile::Pile;
-use super::routing::{self, Due, Pace, Place, Plan, Waiting, later};
-use super::watch::Trouble;
-use super::{Outbox, Status};
+use super::routing::{self, Due, Pace, Plan, Waiting, later};
 use crate::Collector;
 use crate::shelves::Notice;
 use crate::store::{Batch, StoreError};
+
+mod asking;
+mod places;
+mod state;
+
+pub(super) use asking::{status, told, trouble};
+pub(super) use places::{Places, RECORDS};
+pub use state::{Delivery, Outcome, Sending, Told};
+use state::{delivery_key, told_key};
 
 /// Notices read at once: bounds the memory of a walk over a long outbox.
 const PAGE: usize = 1_000;
@@ -40,95 +44,10 @@ const NOTICES_KEPT: u64 = 10_000;
 const TOLD_KEPT: u64 = 10_000;
 /// Keys named in one entry of that log.
 const TOLD_KEYS_MAX: usize = 200;
-/// How far `waiting` counts: beyond it the number itself says enough.
-const COUNTED_MAX: usize = 10_000;
 /// Looks again even if no nudge came, in case one was lost.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 /// The pause after the store failed.
 const STORE_PAUSE: SignedDuration = SignedDuration::from_secs(5);
-
-/// Where a recipient stands; at `delivery/NAME`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delivery {
-    /// The recipient's name.
-    pub recipient: String,
-    /// The last notice that it was told or did not want.
-    pub done_to: u64,
-    /// Up to here, what was too urgent to wait was told already.
-    #[serde(default)]
-    pub urgent_to: u64,
-    /// The message under way.
-    pub sending: Option<Sending>,
-}
-
-/// A message under way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sending {
-    /// It holds everything open, not a range of notices.
-    pub start: bool,
-    /// It holds only what is too urgent to wait.
-    #[serde(default)]
-    pub urgent_only: bool,
-    /// It is this letter, and holds no range of notices.
-    #[serde(default)]
-    pub letter: Option<u64>,
-    /// Its last notice.
-    pub to: u64,
-    /// When it was first tried.
-    pub at: Timestamp,
-    /// Notices that wait behind it already.
-    pub following: usize,
-    /// Failed attempts.
-    pub attempts: u32,
-    /// When it is tried again.
-    pub next_try: Timestamp,
-    /// Why the last attempt failed.
-    pub failure: Option<String>,
-    /// The server refused it for good.
-    #[serde(default)]
-    pub permanent: bool,
-}
-
-/// One entry of the log of deliveries; at `told/NUMBER`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
-    /// Rises by one, from 1 on.
-    pub number: u64,
-    /// When.
-    pub at: Timestamp,
-    /// To whom: our name for the recipient.
-    pub recipient: String,
-    /// `email`, `webhook` or `syslog`.
-    pub channel: String,
-    /// Where to.
-    pub address: String,
-    /// The message's identity.
-    pub message_id: String,
-    /// The first notice that it may hold; 0 for a digest of everything open.
-    pub first_notice: u64,
-    /// The last one.
-    pub last_notice: u64,
-    /// How many notices it told of, listed or only counted.
-    pub notices: usize,
-    /// The keys of the listed violations, the first [`TOLD_KEYS_MAX`] of them.
-    pub keys: Vec<String>,
-    /// Failed attempts before this one.
-    pub attempts: u32,
-    /// Whether it was accepted.
-    pub outcome: Outcome,
-    /// What the server said.
-    pub answer: String,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names are the documentation")]
-pub enum Outcome {
-    Accepted,
-    Failed,
-    Refused,
-}
 
 /// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -516,35 +435,6 @@ impl Teller {
     }
 }
 
-impl Sending {
-    fn first(start: bool, to: u64, at: Timestamp, following: usize) -> Self {
-        Sending {
-            start,
-            urgent_only: false,
-            letter: None,
-            to,
-            at,
-            following,
-            attempts: 0,
-            next_try: at,
-            failure: None,
-            permanent: false,
-        }
-    }
-
-    /// What it held was told, or was nothing.
-    fn accepted(&self, delivery: &mut Delivery) {
-        if self.letter.is_some() {
-            return;
-        }
-        if self.urgent_only {
-            delivery.urgent_to = self.to.max(delivery.urgent_to);
-        } else {
-            delivery.done_to = self.to.max(delivery.done_to);
-        }
-    }
-}
-
 /// What became of a violation within a range of notices.
 struct End {
     /// The last notice of it that is told.
@@ -563,52 +453,8 @@ fn wants(recipient: &Recipient, plan: Plan<'_>, places: &Places, notice: &Notice
     !plan.skips(notice.at) && routing::wants(&recipient.filter, notice, place)
 }
 
-/// The channel that is told during maintenance, too.
-pub(super) const RECORDS: &str = "syslog";
-
-/// Where devices belong, and what is under maintenance.
-pub(super) struct Places {
-    ledger: Arc<Ledger>,
-    /// Device (by its key) to its row; made when first asked for.
-    rows: std::cell::OnceCell<BTreeMap<String, usize>>,
-    windows: Vec<Window>,
-}
-
-impl Places {
-    pub(super) fn of(collector: &Collector) -> Result<Self, StoreError> {
-        let windows = maintenance::windows(&collector.shelves)?;
-        Ok(Places { ledger: collector.ledger(), rows: std::cell::OnceCell::new(), windows })
-    }
-
-    /// Whether there is any maintenance window.
-    pub(super) fn has_windows(&self) -> bool {
-        !self.windows.is_empty()
-    }
-
-    /// What the ledger says of a device, and whether it was under maintenance at `at`.
-    pub(super) fn place(&self, device: &str, at: Timestamp) -> Place<'_> {
-        let rows = self.rows.get_or_init(|| {
-            let devices = self.ledger.devices.iter().enumerate();
-            devices.map(|(index, device)| (normal::key(&device.device_id), index)).collect()
-        });
-        let row = rows.get(&normal::key(device)).and_then(|index| self.ledger.devices.get(*index));
-        let group = row.and_then(|row| row.group.as_deref());
-        let section = row.and_then(|row| row.department.as_deref());
-        let maintained = self.windows.iter().any(|window| window.covers(device, group, at));
-        Place { group, section, maintained }
-    }
-}
-
 fn told_of(message: &Message) -> usize {
     message.counts.values().sum()
-}
-
-fn delivery_key(recipient: &str) -> String {
-    format!("delivery/{recipient}")
-}
-
-fn told_key(number: u64) -> String {
-    format!("told/{number:016x}")
 }
 
 /// Drops the state of recipients that are configured no longer: if one comes back, it begins anew.
@@ -649,78 +495,6 @@ pub(super) fn prune(collector: &Collector, outbox: &Outbox) -> Result<(), StoreE
             return Ok(());
         }
     }
-}
-
-pub(super) fn status(
-    collector: &Collector,
-    outbox: &Outbox,
-    recipient: &Recipient,
-) -> Result<Status, StoreError> {
-    let now = collector.clock.now();
-    let delivery: Option<Delivery> = collector.shelves.get(&delivery_key(&recipient.name))?;
-    let places = Places::of(collector)?;
-    let plan = Plan { times: &recipient.times, holidays: &outbox.holidays };
-    let urgent_to = delivery.as_ref().map_or(0, |delivery| delivery.urgent_to);
-    let mut waiting = Waiting::after(delivery.as_ref().map_or(0, |delivery| delivery.done_to));
-    loop {
-        let page = collector.shelves.notices_after(waiting.seen_to, PAGE)?;
-        for notice in &page {
-            let told = notice.number <= urgent_to && routing::breaks_through(notice);
-            waiting.add(notice, !told && wants(recipient, plan, &places, notice));
-        }
-        if page.len() < PAGE || waiting.wanted >= COUNTED_MAX {
-            break;
-        }
-    }
-    let sending = delivery.and_then(|delivery| delivery.sending);
-    let times = &recipient.times;
-    let next = |schedule: &Option<super::calendar::Schedule>| {
-        schedule.as_ref().and_then(|schedule| schedule.next(now, &outbox.holidays))
-    };
-    Ok(Status {
-        recipient: recipient.name.clone(),
-        channel: recipient.kind,
-        address: recipient.channel.address(),
-        waiting: waiting.wanted.min(COUNTED_MAX),
-        waiting_since: waiting.oldest().or(sending.as_ref().map(|sending| sending.at)),
-        letters: letters::waiting(&collector.shelves, &recipient.name)?.len(),
-        role: recipient.role,
-        hours: times.hours.as_ref().map(ToString::to_string),
-        skips_outside: times.outside == Outside::Skip,
-        digest: times.digest.as_ref().map(ToString::to_string),
-        next_digest: next(&times.digest),
-        daily_word: times.daily_word.as_ref().map(ToString::to_string),
-        next_daily_word: next(&times.daily_word),
-        quiet_until: Some(plan.opening(now)).filter(|opening| *opening > now),
-        attempts: sending.as_ref().map_or(0, |sending| sending.attempts),
-        next_try: sending.as_ref().filter(|sending| sending.attempts > 0).map(|sending| sending.next_try),
-        failing_since: sending.as_ref().filter(|sending| sending.attempts > 0).map(|sending| sending.at),
-        failure: sending.as_ref().and_then(|sending| sending.failure.clone()),
-        permanent: sending.is_some_and(|sending| sending.permanent),
-    })
-}
-
-/// What ails a recipient's channel, if its last attempt failed.
-pub(super) fn trouble(collector: &Collector, recipient: &Recipient) -> Result<Option<Trouble>, StoreError> {
-    let delivery: Option<Delivery> = collector.shelves.get(&delivery_key(&recipient.name))?;
-    let sending = delivery.and_then(|delivery| delivery.sending);
-    Ok(sending.and_then(|sending| {
-        let reason = sending.failure?;
-        let failing = Failing { recipient: recipient.name.clone(), since: sending.at, reason };
-        Some(Trouble { failing, attempts: sending.attempts, permanent: sending.permanent })
-    }))
-}
-
-pub(super) fn told(collector: &Collector, limit: usize) -> Result<Vec<Told>, StoreError> {
-    let last: u64 = collector.shelves.get("meta/last_told")?.unwrap_or(0);
-    let mut entries = Vec::new();
-    for number in (1..=last).rev().take(limit) {
-        match collector.shelves.get(&told_key(number))? {
-            Some(entry) => entries.push(entry),
-            None => break,
-        }
-    }
-    Ok(entries)
 }
 
 #[cfg(test)]
