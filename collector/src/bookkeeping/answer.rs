@@ -36,6 +36,9 @@ pub fn reading(reading: &Reading, language: Language) -> Value {
     answer.extend(rows(&reading.ledger));
     answer.insert("missing".to_owned(), json!(reading.missing));
     answer.insert("unread".to_owned(), json!(reading.unread));
+    answer.insert("proposed".to_owned(), json!(reading.proposals));
+    let remarks = reading.remarks.iter().map(|remark| remark.to_json(language));
+    answer.insert("remarks".to_owned(), remarks.collect());
     let faults = reading.faults.0.iter().map(|fault| fault.to_json(language));
     answer.insert("faults".to_owned(), faults.collect());
     answer.insert("passwords".to_owned(), json!(reading.passwords));

@@ -16,8 +16,8 @@ const SAMPLE_CHARACTERS: usize = 8_192;
 /// Splits a text into rows and cells.
 pub fn split(file: &str, text: &str) -> Result<Grid, Faults> {
     let separator = separator(text);
-    let mut grid = Grid { file: file.to_owned(), sheet: None, rows: Vec::new() };
-    let mut row = GridRow { number: 1, cells: Vec::new() };
+    let mut grid = Grid { file: file.to_owned(), ..Grid::default() };
+    let mut row = GridRow { number: 1, ..GridRow::default() };
     let mut cell = String::new();
     // Inside of quotes; and whether this cell began with one, so that a quote later on may end it.
     let (mut quoted, mut was_quoted) = (false, false);

@@ -1,5 +1,7 @@
 //! A sheet as it was found, before anybody knows what it means.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 
 /// One sheet or CSV file.
@@ -11,6 +13,10 @@ pub struct Grid {
     pub sheet: Option<String>,
     /// The rows that hold something.
     pub rows: Vec<GridRow>,
+    /// Columns that nobody sees, counted from 0. Not sent: the person is told where the file lies.
+    pub hidden_columns: Vec<usize>,
+    /// Whether nobody could tell what is struck through, hidden or merged in it. Not sent either.
+    pub looks_unread: bool,
 }
 
 impl Grid {
@@ -35,6 +41,23 @@ pub struct GridRow {
     pub number: u32,
     /// From column A on; rows may be of different lengths.
     pub cells: Vec<Cell>,
+    /// What its looks say.
+    pub marks: BTreeSet<Mark>,
+}
+
+/// What the looks of a row say, beside its cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// Struck through: what it names is gone.
+    Struck,
+    /// One value, merged across columns: a heading between rows.
+    Banner,
+    /// Hidden, by hand or by a filter.
+    Hidden,
+    /// Grey behind every cell: may mean gone, or nothing.
+    Grey,
+    /// Some of it is struck through.
+    PartlyStruck,
 }
 
 impl GridRow {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use daicho_rules::text::Text;
 
 use super::fault::{Fault, Faults, shown};
-use super::grid::{Grid, GridRow};
+use super::grid::Grid;
+use super::layout::WHOLE_SHEET;
 use super::limits::HEADING_ROWS_MAX;
 use super::passwords;
 use super::plan::{SHEETS, SheetPlan};
@@ -40,27 +41,107 @@ pub fn recognise(title: &str) -> Option<&'static SheetPlan> {
     SHEETS.iter().find(called)
 }
 
-/// Finds the headings: the row near the top in which most of our columns are named.
+/// A row of headings, or two of which the upper spans columns of the lower: 利用期間 over 開始 and 終了.
+#[derive(Clone, Debug, Default)]
+struct Titles {
+    /// The last row of them, as an index into the grid's rows.
+    row: usize,
+    /// For each column what it may be called, the most telling first; the first is shown.
+    names: BTreeMap<usize, Vec<String>>,
+}
+
+impl Titles {
+    fn of_one(grid: &Grid, row: usize) -> Self {
+        let cells = grid.rows[row].cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty());
+        Titles { row, names: cells.map(|(column, cell)| (column, vec![cell.shown()])).collect() }
+    }
+
+    fn of_two(grid: &Grid, row: usize) -> Option<Self> {
+        let (upper, lower) = (grid.rows.get(row)?, grid.rows.get(row + 1)?);
+        let mut names = BTreeMap::new();
+        let mut group = String::new();
+        for column in 0..upper.cells.len().max(lower.cells.len()) {
+            let (above, below) = (upper.cell(column).shown(), lower.cell(column).shown());
+            if !above.is_empty() {
+                group.clone_from(&above);
+            }
+            let called = match (above.is_empty(), below.is_empty()) {
+                (true, true) => continue,
+                (false, true) => vec![above],
+                _ if group.is_empty() || group == below => vec![below],
+                _ => vec![format!("{group} {below}"), format!("{group}{below}"), below],
+            };
+            names.insert(column, called);
+        }
+        Some(Titles { row: row + 1, names })
+    }
+
+    fn shown(&self, column: usize) -> String {
+        self.names.get(&column).and_then(|names| names.first()).cloned().unwrap_or_default()
+    }
+}
+
+/// The headings near the top in which most of our columns are named, and how many are.
+fn best(grid: &Grid, plan: &'static SheetPlan, by_hand: &BTreeMap<String, String>) -> (Titles, usize) {
+    let count = |titles: &Titles| {
+        let mut fields: Vec<&str> = matched(titles, plan, by_hand).iter().map(|found| found.0).collect();
+        fields.sort_unstable();
+        fields.dedup();
+        fields.len()
+    };
+    let mut best = (Titles::default(), 0);
+    // One row before two, and the first of equally good ones: rows below a heading can repeat it, rows above are titles.
+    for (index, _) in grid.rows.iter().take(HEADING_ROWS_MAX).enumerate() {
+        for titles in [Some(Titles::of_one(grid, index)), Titles::of_two(grid, index)].into_iter().flatten() {
+            let fields = count(&titles);
+            if fields > best.1 || best.0.names.is_empty() {
+                best = (titles, fields);
+            }
+        }
+    }
+    // A row alone that names as much as the two is the heading, and the one above it a title.
+    let lower = grid.rows.get(best.0.row).map(|_| Titles::of_one(grid, best.0.row));
+    match lower {
+        Some(lower) if count(&lower) == best.1 => (lower, best.1),
+        _ => best,
+    }
+}
+
+/// The fields that a grid's headings name, each with its heading, and how many headings there are.
+pub fn survey(
+    grid: &Grid,
+    plan: &'static SheetPlan,
+    mapping: &Mapping,
+) -> (Vec<(&'static str, String)>, usize) {
+    let empty = BTreeMap::new();
+    let (titles, _) = best(grid, plan, mapping.get(grid.title()).unwrap_or(&empty));
+    let mut found: BTreeMap<&'static str, (usize, String)> = BTreeMap::new();
+    for (field, rank, column) in matched(&titles, plan, &empty) {
+        let known = found.entry(field).or_insert((rank, titles.shown(column)));
+        if rank < known.0 {
+            *known = (rank, titles.shown(column));
+        }
+    }
+    let fields = found.into_iter().map(|(field, (_, heading))| (field, heading)).collect();
+    (fields, titles.names.len())
+}
+
+/// Finds the headings.
 pub fn find(grid: &Grid, plan: &'static SheetPlan, mapping: &Mapping, faults: &mut Faults) -> Headings {
     let empty = BTreeMap::new();
     let by_hand = mapping.get(grid.title()).or_else(|| mapping.get(plan.name)).unwrap_or(&empty);
-    let rows = grid.rows.iter().take(HEADING_ROWS_MAX).enumerate();
-    // The first of equally good ones: rows below a heading can repeat it, rows above are titles.
-    let best = rows
-        .map(|(index, row)| (index, row, matched(row, plan, by_hand).len()))
-        .rev()
-        .max_by_key(|(_, _, count)| *count);
-    let nothing = GridRow { number: 1, cells: Vec::new() };
-    let (index, row, count) = best.unwrap_or((0, &nothing, 0));
+    let (names, count) = best(grid, plan, by_hand);
+    let index = names.row;
     let at = Fault {
         file: grid.file.clone(),
         sheet: Some(grid.sheet.clone().unwrap_or_else(|| plan.name.to_owned())),
-        row: Some(row.number),
+        row: Some(grid.rows.get(index).map_or(1, |row| row.number)),
         ..Fault::default()
     };
-    for (heading, field) in by_hand {
+    for (heading, field) in by_hand.iter().filter(|(heading, _)| *heading != WHOLE_SHEET) {
         let known = plan.column(field).is_some() || field == EXTRA;
-        if !known || !row.cells.iter().any(|cell| fold(&cell.shown()) == fold(heading)) {
+        let there = || names.names.values().flatten().any(|name| heading_key(name) == heading_key(heading));
+        if !known || !there() {
             let fields: Vec<&str> = plan.columns.iter().map(|column| column.field).chain([EXTRA]).collect();
             let fields = fields.join(", ");
             faults.add(Fault {
@@ -74,7 +155,7 @@ pub fn find(grid: &Grid, plan: &'static SheetPlan, mapping: &Mapping, faults: &m
             });
         }
     }
-    let fields = assign(row, plan, by_hand, &at, faults);
+    let fields = assign(&names, plan, by_hand, &at, faults);
     for column in plan.columns.iter().filter(|column| column.required && !fields.contains_key(column.field)) {
         let heading = column.headings[0];
         faults.add(Fault {
@@ -88,8 +169,8 @@ pub fn find(grid: &Grid, plan: &'static SheetPlan, mapping: &Mapping, faults: &m
             ..at.clone()
         });
     }
-    let filled = row.cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty());
-    let titles: BTreeMap<usize, String> = filled.map(|(column, cell)| (column, cell.shown())).collect();
+    let titles: BTreeMap<usize, String> =
+        names.names.keys().map(|column| (*column, names.shown(*column))).collect();
     let passwords = passwords::columns(grid, index);
     // A password column is none of ours, whatever a mapping says.
     let fields = fields.into_iter().filter(|(_, column)| !passwords.contains(column)).collect();
@@ -98,13 +179,13 @@ pub fn find(grid: &Grid, plan: &'static SheetPlan, mapping: &Mapping, faults: &m
 
 /// Gives each field its column, the best heading first; two headings that are equally good are a fault.
 fn assign(
-    row: &GridRow,
+    titles: &Titles,
     plan: &'static SheetPlan,
     by_hand: &BTreeMap<String, String>,
     at: &Fault,
     faults: &mut Faults,
 ) -> BTreeMap<&'static str, usize> {
-    let mut candidates = matched(row, plan, by_hand);
+    let mut candidates = matched(titles, plan, by_hand);
     candidates.sort_by_key(|(_, rank, column)| (*rank, *column));
     let mut fields: BTreeMap<&'static str, (usize, usize)> = BTreeMap::new();
     for (field, rank, column) in candidates {
@@ -114,8 +195,8 @@ fn assign(
                 fields.insert(field, (rank, column));
             }
             Some((best, first)) if *best == rank => faults.add(Fault {
-                column: Some(row.cell(*first).shown()),
-                value: Some(shown(&row.cell(column).shown())),
+                column: Some(titles.shown(*first)),
+                value: Some(shown(&titles.shown(column))),
                 expected: Text::new(
                     format!(
                         "{field} の列は 1 つだけ。どちらかの見出しを変えるか、--mapping で指定してください"
@@ -130,28 +211,35 @@ fn assign(
     fields.into_iter().map(|(field, (_, column))| (field, column)).collect()
 }
 
-/// The fields that a row names: field, rank of the heading, column.
+/// The fields that headings name: field, rank of the heading, column.
 fn matched(
-    row: &GridRow,
+    titles: &Titles,
     plan: &'static SheetPlan,
     by_hand: &BTreeMap<String, String>,
 ) -> Vec<(&'static str, usize, usize)> {
     let mut found = Vec::new();
-    for (index, cell) in row.cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty()) {
-        let heading = heading_key(&cell.shown());
-        if let Some((_, field)) = by_hand.iter().find(|(title, _)| heading_key(title) == heading) {
-            if let Some(column) = plan.column(field) {
-                found.push((column.field, 0, index));
+    for (index, names) in &titles.names {
+        for heading in names.iter().map(|name| heading_key(name)) {
+            let before = found.len();
+            let told =
+                by_hand.iter().find(|(title, _)| *title != WHOLE_SHEET && heading_key(title) == heading);
+            if let Some((_, field)) = told {
+                if let Some(column) = plan.column(field) {
+                    found.push((column.field, 0, *index));
+                }
+                break;
             }
-            continue;
-        }
-        for column in
-            plan.columns.iter().filter(|column| !by_hand.values().any(|field| field == column.field))
-        {
-            let rank = column.headings.iter().position(|known| heading_key(known) == heading);
-            let rank = rank.or((heading_key(column.field) == heading).then_some(0));
-            if let Some(rank) = rank {
-                found.push((column.field, rank + 1, index));
+            for column in
+                plan.columns.iter().filter(|column| !by_hand.values().any(|field| field == column.field))
+            {
+                let rank = column.headings.iter().position(|known| heading_key(known) == heading);
+                let rank = rank.or((heading_key(column.field) == heading).then_some(0));
+                if let Some(rank) = rank {
+                    found.push((column.field, rank + 1, *index));
+                }
+            }
+            if found.len() > before {
+                break;
             }
         }
     }

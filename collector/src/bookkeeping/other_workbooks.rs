@@ -71,7 +71,13 @@ where
     for name in names {
         let range = workbook.worksheet_range(&name).map_err(|error| unreadable(file, &error.to_string()))?;
         let rows = rows(file, &range)?;
-        grids.push(Grid { file: file.to_owned(), sheet: Some(name), rows });
+        grids.push(Grid {
+            file: file.to_owned(),
+            sheet: Some(name),
+            rows,
+            looks_unread: true,
+            ..Grid::default()
+        });
     }
     Ok(grids)
 }
@@ -91,7 +97,7 @@ fn rows(file: &str, range: &Range<Data>) -> Result<Vec<GridRow>, Faults> {
             return Err(too_big(file, number).into());
         }
         if !cells.is_empty() {
-            rows.push(GridRow { number, cells });
+            rows.push(GridRow { number, cells, ..GridRow::default() });
         }
     }
     Ok(rows)

@@ -49,6 +49,27 @@ const ABOUT: &[&str] = &[
     "保管場所",
 ];
 
+/// What stands beside a password under one heading, and is none.
+const NAMES: &[&str] = &["ID", "アカウント", "ユーザ", "ログイン名", "備考", "氏名"];
+
+/// Columns of passwords in a grid that is none of ours: the lowest row with such a heading, and its columns.
+pub fn columns_anywhere(grid: &Grid) -> (usize, Vec<usize>) {
+    let telling = |row: &&super::grid::GridRow| {
+        row.cells.iter().any(|cell| {
+            let text = cell.shown();
+            text.chars().count() <= HEADING_CHARACTERS_MAX && is_heading(&text)
+        })
+    };
+    let rows = grid.rows.iter().take(super::limits::HEADING_ROWS_MAX).enumerate();
+    match rows.filter(|(_, row)| telling(row)).map(|(index, _)| index).next() {
+        Some(row) => (row, columns(grid, row)),
+        None => (0, Vec::new()),
+    }
+}
+
+/// A heading is short; a sentence about passwords is none.
+const HEADING_CHARACTERS_MAX: usize = 20;
+
 /// The columns of a grid that hold passwords, by its headings: the row of them, those above, and the one below where
 /// a heading spans several columns.
 pub fn columns(grid: &Grid, heading_row: usize) -> Vec<usize> {
@@ -56,8 +77,19 @@ pub fn columns(grid: &Grid, heading_row: usize) -> Vec<usize> {
     let text = |row: usize, column: usize| {
         grid.rows.get(row).map(|row| row.cell(column).shown()).unwrap_or_default()
     };
+    // A heading over several columns stands in the first of them: パスワード over 管理者 and 利用者.
+    let group_of = |column: usize| match heading_row.checked_sub(1) {
+        Some(above) if !text(heading_row, column).is_empty() && text(above, column).is_empty() => {
+            let spans = |left: &usize| !text(above, *left).is_empty() || text(heading_row, *left).is_empty();
+            let left = (0..column).rev().find(spans);
+            left.map(|left| text(above, left)).unwrap_or_default()
+        }
+        _ => String::new(),
+    };
     let holds = |column: &usize| {
         (0..=heading_row).any(|row| is_heading(&text(row, *column)))
+            || is_heading(&group_of(*column))
+                && !NAMES.iter().any(|name| fold(&text(heading_row, *column)).contains(&fold(name)))
             || (text(heading_row, *column).is_empty() && is_bare(&text(heading_row + 1, *column)))
     };
     (0..width).filter(holds).collect()

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use daicho_rules::ledger::Ledger;
+use daicho_rules::ledger::{Ledger, StaffStatus};
 use daicho_rules::text::Text;
 
+use super::entries::{self, Sheet};
 use super::export::{README_TITLE, VERSION_TITLE};
 use super::fault::{Fault, Faults};
-use super::grid::Grid;
+use super::grid::{Grid, Mark};
 use super::headings::{self, Headings, Mapping};
+use super::layout::{self, Layout, Proposal};
 use super::limits::{FILE_BYTES_MAX, FILES_MAX};
 use super::passwords::{self, Passwords};
 use super::plan::{SHEETS, SheetPlan};
 use super::references::{self, Place, Places};
+use super::remarks::Remark;
 use super::row_reader::RowReader;
 use super::sheets::{self, Known};
 use super::workbook_edit::properties;
@@ -40,6 +43,10 @@ pub struct Reading {
     pub unread: Vec<String>,
     /// Everything that is wrong.
     pub faults: Faults,
+    /// Sheets that were read as their headings propose.
+    pub proposals: Vec<Proposal>,
+    /// What a person should know although it is no fault.
+    pub remarks: Vec<Remark>,
     /// Whether a column held passwords.
     pub passwords: Option<Passwords>,
     /// The version of the ledger that an export says it is.
@@ -88,22 +95,46 @@ pub fn open(files: &[RawFile], mapping: &Mapping) -> Opened {
         .and_then(|grid| grid.rows.first()?.cell(1).shown().parse().ok())
         .or_else(|| files.iter().find_map(|file| properties::version(&file.bytes)));
     let ours = |grid: &Grid| [VERSION_TITLE, README_TITLE, "README"].contains(&grid.title());
-    let known = |grid: &Grid| headings::recognise(grid.title()).is_some();
-    let unread = opened.grids.iter().filter(|grid| !known(grid) && !ours(grid));
-    opened.unread = unread.map(place_of).collect();
-    opened.grids.retain(known);
-    without_passwords(opened, mapping)
+    let (mut kept, mut foreign) = (Vec::new(), Vec::new());
+    for grid in std::mem::take(&mut opened.grids) {
+        if ours(&grid) {
+            continue;
+        }
+        match layout::of(&grid, mapping) {
+            Layout::Told(_) | Layout::Proposed(..) => kept.push(grid),
+            layout => {
+                if let Layout::Unclear(proposal) = &layout {
+                    opened.faults.add(layout::unclear(&grid, proposal));
+                }
+                opened.unread.push(place_of(&grid));
+                foreign.push(grid);
+            }
+        }
+    }
+    opened.grids = kept;
+    without_passwords_of(opened, foreign, mapping)
 }
 
 /// Empties every column of passwords.
-pub fn without_passwords(mut opened: Opened, mapping: &Mapping) -> Opened {
+pub fn without_passwords(opened: Opened, mapping: &Mapping) -> Opened {
+    without_passwords_of(opened, Vec::new(), mapping)
+}
+
+/// The same; those of sheets that are none of ours are counted with them.
+fn without_passwords_of(mut opened: Opened, mut foreign: Vec<Grid>, mapping: &Mapping) -> Opened {
     let mut secret: Vec<(&mut Grid, usize, Vec<usize>)> = Vec::new();
     for grid in &mut opened.grids {
-        let Some(plan) = headings::recognise(grid.title()) else { continue };
+        let Some(plan) = layout::of(grid, mapping).plan() else { continue };
         // Faults of headings are told when the rows are read; here only the passwords matter.
         let found = headings::find(grid, plan, mapping, &mut Faults::default());
         if !found.passwords.is_empty() {
             secret.push((grid, found.row, found.passwords));
+        }
+    }
+    for grid in &mut foreign {
+        let (row, columns) = passwords::columns_anywhere(grid);
+        if !columns.is_empty() {
+            secret.push((grid, row, columns));
         }
     }
     opened.passwords = passwords::take(&mut secret);
@@ -122,7 +153,12 @@ pub fn interpret(opened: Opened, mapping: &Mapping, known: &Known) -> Reading {
     let mut places = Places::new();
     let mut found_sheets: Vec<&'static str> = Vec::new();
     for grid in &opened.grids {
-        let Some(plan) = headings::recognise(grid.title()) else { continue };
+        let layout = layout::of(grid, mapping);
+        let Some(plan) = layout.plan() else { continue };
+        if let Layout::Proposed(_, proposal) = &layout {
+            reading.proposals.push(proposal.clone());
+        }
+        let by_name = headings::recognise(grid.title()).is_some();
         found_sheets.push(plan.name);
         let found = headings::find(grid, plan, mapping, &mut reading.faults);
         places.insert((plan.name, grid.place().to_owned()), place(grid, plan, &found));
@@ -135,13 +171,28 @@ pub fn interpret(opened: Opened, mapping: &Mapping, known: &Known) -> Reading {
         if plan.columns.iter().any(|column| column.required && !found.fields.contains_key(column.field)) {
             continue;
         }
-        for row in &grid.rows[found.row + 1..] {
-            // Only our own columns make a row: notes and sums at the side or below are none.
-            if found.fields.values().all(|column| row.cell(*column).is_empty()) {
+        let sheet = Sheet { plan, grid, headings: &found };
+        for row in &entries::of(&sheet, &mut reading.faults, &mut reading.remarks) {
+            let struck = row.marks.contains(&Mark::Struck);
+            // An approval that is struck through is none.
+            if struck && !["devices", "staff"].contains(&plan.name) {
                 continue;
             }
             let mut reader = RowReader { plan, grid, headings: &found, row, faults: &mut reading.faults };
             sheets::add(&mut reading.ledger, &mut reader, known);
+            match plan.name {
+                "devices" => {
+                    if let Some(device) = reading.ledger.devices.last_mut() {
+                        entries::complete(device, &sheet, struck, by_name);
+                    }
+                }
+                "staff" if struck => {
+                    if let Some(member) = reading.ledger.staff.last_mut() {
+                        member.status = StaffStatus::Retired;
+                    }
+                }
+                _ => {}
+            }
         }
     }
     reading.missing =

@@ -12,8 +12,9 @@ use super::archive;
 use super::comma_separated::too_big;
 use super::compound;
 use super::fault::{Fault, Faults};
-use super::grid::{Cell, Grid, GridRow};
+use super::grid::{Cell, Grid};
 use super::limits::{CELL_BYTES_MAX, CELLS_MAX, COLUMNS_MAX, ROWS_MAX};
+use super::looks::{self, Look};
 use super::other_workbooks;
 
 /// Reads all sheets.
@@ -54,6 +55,7 @@ fn read_sheets(file: &str, bytes: &[u8]) -> Result<Vec<Grid>, Faults> {
     let since_1904 = workbook.has_1904_epoch();
     let sheets = workbook.sheets_metadata().iter().filter(|sheet| sheet.typ == SheetType::WorkSheet);
     let names: Vec<String> = sheets.map(|sheet| sheet.name.clone()).collect();
+    let mut structures = looks::structures(bytes).map_err(|reason| unreadable(file, &reason))?;
     let mut cells_left = CELLS_MAX;
     let mut grids = Vec::new();
     for name in names {
@@ -61,15 +63,19 @@ fn read_sheets(file: &str, bytes: &[u8]) -> Result<Vec<Grid>, Faults> {
             let faults = faults.0.into_iter();
             Faults(faults.map(|fault| Fault { sheet: Some(name.clone()), ..fault }).collect())
         };
-        let mut rows: BTreeMap<u32, Vec<Cell>> = BTreeMap::new();
+        let mut structure = structures.remove(&name).unwrap_or_default();
+        let mut rows: BTreeMap<u32, looks::Row> = BTreeMap::new();
         let mut cells = workbook
             .worksheet_cells_reader(&name)
             .map_err(|error| of_sheet(unreadable(file, &error.to_string())))?;
-        while let Some(found) =
-            cells.next_cell().map_err(|error| of_sheet(unreadable(file, &error.to_string())))?
+        let looks: Vec<Look> = cells.styles().iter().map(Look::of).collect();
+        while let Some((found, style)) =
+            cells.next_cell_with_style_id().map_err(|error| of_sheet(unreadable(file, &error.to_string())))?
         {
             let (row, column) = found.get_position();
-            let cell = read_cell(found.get_value(), since_1904);
+            let look = looks.get(style).copied().unwrap_or_default();
+            let cell = look.shown(read_cell(found.get_value(), since_1904));
+            let (cell, look) = structure.amend((row, column), cell, look);
             if cell.is_empty() {
                 continue;
             }
@@ -78,17 +84,22 @@ fn read_sheets(file: &str, bytes: &[u8]) -> Result<Vec<Grid>, Faults> {
             if number > ROWS_MAX || column as usize >= COLUMNS_MAX || too_long {
                 return Err(of_sheet(too_big(file, number).into()));
             }
-            let cells = rows.entry(number).or_default();
-            let length = cells.len().max(column as usize + 1);
+            let row = rows.entry(number).or_default();
             // A row costs its whole length: empty cells before the last one take room too.
             cells_left = cells_left
-                .checked_sub(length - cells.len())
+                .checked_sub((column as usize + 1).saturating_sub(row.cells.len()))
                 .ok_or_else(|| of_sheet(too_big(file, number).into()))?;
-            cells.resize(length, Cell::Empty);
-            cells[column as usize] = cell;
+            row.put(column as usize, cell, look);
         }
-        let rows = rows.into_iter().map(|(number, cells)| GridRow { number, cells }).collect();
-        grids.push(Grid { file: file.to_owned(), sheet: Some(name.clone()), rows });
+        let rows = structure.finish(rows);
+        let hidden_columns = structure.hidden_columns();
+        grids.push(Grid {
+            file: file.to_owned(),
+            sheet: Some(name.clone()),
+            rows,
+            hidden_columns,
+            ..Grid::default()
+        });
     }
     Ok(grids)
 }

@@ -4,6 +4,7 @@ use daicho_rules::text::Language;
 use serde_json::Value;
 
 use crate::bookkeeping::difference::{Change, ChangeKind};
+use crate::bookkeeping::layout;
 use crate::bookkeeping::plan::SHEETS;
 use crate::bookkeeping::table::tables;
 use crate::bookkeeping::{Faults, Reading};
@@ -56,6 +57,15 @@ pub(super) fn remarks(reading: &Reading, context: &Context) -> anyhow::Result<()
                 .to_owned(),
         );
     }
+    for proposal in &reading.proposals {
+        let layout::Proposal { sheet, plan, score, reasons, .. } = proposal;
+        let (sheet, reasons) = (output::escape(sheet), output::escape(&reasons.join(", ")));
+        lines.push(context.say(
+            &format!("シート「{sheet}」は見出しから {plan} として読みました（一致 {score} %: {reasons}）。違うときは --mapping で {{\"{sheet}\": {{\"*\": \"unread\"}}}} のように指定してください。"),
+            &format!("The sheet {sheet} was read as {plan}, by its headings ({score} %: {reasons}). If it is none, say so with --mapping: {{\"{sheet}\": {{\"*\": \"unread\"}}}}"),
+        ).to_owned());
+    }
+    lines.extend(reading.remarks.iter().map(|remark| output::escape(&remark.line(context.language))));
     if let Some(passwords) = &reading.passwords {
         let column = output::escape(&passwords.column);
         let groups: Vec<String> = passwords.equal_groups.iter().map(usize::to_string).collect();

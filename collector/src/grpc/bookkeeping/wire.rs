@@ -6,7 +6,7 @@ use daicho_rules::text::Text;
 use serde::Serialize;
 use tonic::Status;
 
-use crate::bookkeeping::grid::{Cell, Grid, GridRow};
+use crate::bookkeeping::grid::{Cell, Grid, GridRow, Mark};
 use crate::bookkeeping::importing::Submission;
 use crate::bookkeeping::limits::{CELLS_MAX, COLUMNS_MAX, ROWS_MAX};
 use crate::bookkeeping::reading::Opened;
@@ -82,6 +82,8 @@ pub fn grid_to_wire(grid: Grid) -> w::LedgerGrid {
     let row = |row: GridRow| w::LedgerGridRow {
         number: row.number,
         cells: row.cells.into_iter().map(cell).collect(),
+        struck: row.marks.contains(&Mark::Struck),
+        banner: row.marks.contains(&Mark::Banner),
     };
     w::LedgerGrid { file: grid.file, sheet: grid.sheet, rows: grid.rows.into_iter().map(row).collect() }
 }
@@ -135,8 +137,13 @@ fn grid_from_wire(wire: w::LedgerGrid) -> Grid {
             Some(Value::Error(error)) => Cell::Error(error),
         }
     };
-    let rows = wire.rows.into_iter();
-    let rows =
-        rows.map(|row| GridRow { number: row.number, cells: row.cells.into_iter().map(cell).collect() });
-    Grid { file: wire.file, sheet: wire.sheet, rows: rows.collect() }
+    let rows = wire.rows.into_iter().map(|row| {
+        let marks = [(row.struck, Mark::Struck), (row.banner, Mark::Banner)];
+        GridRow {
+            number: row.number,
+            cells: row.cells.into_iter().map(cell).collect(),
+            marks: marks.into_iter().filter(|(there, _)| *there).map(|(_, mark)| mark).collect(),
+        }
+    });
+    Grid { file: wire.file, sheet: wire.sheet, rows: rows.collect(), ..Grid::default() }
 }
