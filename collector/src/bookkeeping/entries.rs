@@ -115,6 +115,14 @@ fn left_out(sheet: &Sheet<'_>, row: &GridRow) -> Option<&'static str> {
     if row.marks.contains(&Mark::Banner) {
         return Some("banners");
     }
+    // The second row of merged headings, or headings printed again on each page.
+    let again = |(field, column): (&&str, &usize)| {
+        let required = sheet.plan.column(field).is_some_and(|column| column.required);
+        required && sheet.headings.titles.get(column) == Some(&row.cell(*column).shown())
+    };
+    if sheet.headings.fields.iter().any(again) {
+        return Some("headings");
+    }
     let mut filled = row.cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty());
     let (first, cell) = filled.next()?;
     let alone = filled.next().is_none();
@@ -353,6 +361,7 @@ fn tell(sheet: &Sheet<'_>, seen: BTreeMap<&'static str, Vec<u32>>, remarks: &mut
             ),
             ("totals", _) => ("合計の行として読み飛ばしました。", "left out as sums."),
             ("notes", _) => ("注記の行として読み飛ばしました。", "left out as notes."),
+            ("headings", _) => ("見出しの行として読み飛ばしました。", "left out as headings."),
             ("banners", _) => {
                 ("列をまたぐ見出しの行として読み飛ばしました。", "left out as headings across the table.")
             }
@@ -367,3 +376,6 @@ fn tell(sheet: &Sheet<'_>, seen: BTreeMap<&'static str, Vec<u32>>, remarks: &mut
         say(kind, rows, Text::new(text.0, text.1));
     }
 }
+
+#[cfg(test)]
+mod tests;
