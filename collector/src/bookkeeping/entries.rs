@@ -252,29 +252,34 @@ fn lost_zeros(sheet: &Sheet<'_>, rows: &[GridRow], faults: &mut Faults) {
             .filter(|text| text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()))
             .map(String::len)
             .collect();
+        let with_zeros = lengths.len();
         lengths.sort_unstable();
         lengths.dedup();
         let [length] = lengths[..] else { continue };
-        for row in rows {
-            if let Cell::Number(number) = row.cell(*column)
-                && number.fract() == 0.0
-                && row.cell(*column).shown().len() < length
-            {
-                fault(
-                    sheet,
-                    row,
-                    field,
-                    Text::new(
-                        format!(
-                            "ほかの行と同じ {length} 桁の番号。Excel が先頭の 0 を落としています。セルの書式を文字列にして、元の番号を入れ直してください"
-                        ),
-                        format!(
-                            "a number of {length} digits as in the other rows; Excel has dropped the zeros at the front: format the cell as text and type it again"
-                        ),
+        let is_short = |row: &&GridRow| {
+            let cell = row.cell(*column);
+            matches!(cell, Cell::Number(number) if number.fract() == 0.0) && cell.shown().len() < length
+        };
+        let short: Vec<&GridRow> = rows.iter().filter(is_short).collect();
+        // One number with zeros among others that are simply counted proves nothing.
+        if with_zeros <= short.len() {
+            continue;
+        }
+        for row in short {
+            fault(
+                sheet,
+                row,
+                field,
+                Text::new(
+                    format!(
+                        "ほかの行と同じ {length} 桁の番号。Excel が先頭の 0 を落としています。セルの書式を文字列にして、元の番号を入れ直してください"
                     ),
-                    faults,
-                );
-            }
+                    format!(
+                        "a number of {length} digits as in the other rows; Excel has dropped the zeros at the front: format the cell as text and type it again"
+                    ),
+                ),
+                faults,
+            );
         }
     }
 }
