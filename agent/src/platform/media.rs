@@ -37,6 +37,21 @@ pub(in crate::platform) struct Snapshot {
     pub(in crate::platform) connected: Vec<Connected>,
     /// Every USB device, also those that are no media.
     pub(in crate::platform) usb: Vec<UsbDevice>,
+    /// What was written to the filesystems of media, by the connection's key, where the system counts it.
+    pub(in crate::platform) counters: BTreeMap<String, Counter>,
+}
+
+/// What was written to one filesystem, in KiB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::platform) struct Counter {
+    /// The partition's name.
+    pub(in crate::platform) name: String,
+    /// In its life, as the filesystem counts while it is mounted.
+    pub(in crate::platform) lifetime_kib: Option<u64>,
+    /// To this partition since it was plugged in.
+    pub(in crate::platform) here_kib: u64,
+    /// Something is being written or read at this moment.
+    pub(in crate::platform) busy: bool,
 }
 
 /// A USB device of whatever kind.

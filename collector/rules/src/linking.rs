@@ -12,7 +12,7 @@ use crate::normal;
 
 pub mod fleet;
 
-pub use fleet::{Shared, Surroundings, Swap, Twin};
+pub use fleet::{Elsewhere, Quiet, Shared, Surroundings, Swap, Twin};
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,8 +13,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub mod hardware;
+mod writes;
 
 use hardware::Hardware;
+pub use writes::UseWrites;
 
 /// Media that one endpoint remembers. The oldest that is gone makes room: a year of a new stick each day fits.
 pub const SIGHTINGS_MAX: usize = 400;
@@ -135,6 +137,9 @@ pub struct Sighting {
     /// What antivirus records say of its newest uses, oldest first: one for each first mount of a connection.
     #[serde(default)]
     pub scans: Vec<UseScan>,
+    /// What was written to it, by its newest uses of which its filesystem tells, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writes: Vec<UseWrites>,
     /// The observation that told of the last connection.
     pub observation: Option<ObservationId>,
 }
@@ -289,6 +294,7 @@ impl EndpointRecord {
                     .and_then(|scan| UseScan::of(scan, present, observed_at))
                     .into_iter()
                     .collect(),
+                writes: UseWrites::of(medium, attached_at, observed_at).into_iter().collect(),
                 observation,
             });
             return;
@@ -337,6 +343,9 @@ impl EndpointRecord {
         // Once two were seen to have it, the serial number names neither, also when one of them is gone.
         if medium.serial_doubt == Some(SerialDoubt::Shared) {
             sighting.medium.serial_doubt = medium.serial_doubt;
+        }
+        if let Some(writes) = UseWrites::of(medium, sighting.attached_at, observed_at) {
+            sighting.take_writes(writes);
         }
         // What the records remember says nothing about whether it is plugged in now.
         if !from_record {

@@ -16,8 +16,10 @@ use crate::Collector;
 use crate::shelves::EndpointRow;
 use crate::store::StoreError;
 
+mod carried;
 mod neighbours;
 
+use carried::Carried;
 pub(crate) use neighbours::Standing;
 
 /// Endpoints and the devices for which they report: the ledger's device_id, or the hostname of one that is not listed.
@@ -38,6 +40,8 @@ pub(crate) struct Links {
     declined: BTreeSet<String>,
     /// Endpoints whose machine was swapped out, and when: not there until they are heard of again.
     left: BTreeMap<EndpointId, Timestamp>,
+    /// Permitted media, and who saw them.
+    carried: Carried,
 }
 
 #[derive(Clone, Debug)]
@@ -67,11 +71,14 @@ impl Links {
         let declined = crate::swaps::declined(collector)?.into_iter().map(|declined| declined.id).collect();
         let index = Index::of(&ledger);
         let left = crate::swaps::left(collector)?;
-        let mut links = Links { ledger: Some(ledger), index, rows, declined, left, ..Links::default() };
+        let carried = Carried::of(&ledger);
+        let mut links =
+            Links { carried, ledger: Some(ledger), index, rows, declined, left, ..Links::default() };
         for row in collector.shelves.endpoints()? {
             if links.is_there(collector, &row)? {
                 let seen = Seen::of(collector, &row)?;
                 links.set(row.id, Linked { device: String::new(), seen });
+                links.carried.see(collector, row.id)?;
             }
         }
         let crowded: Vec<Named> =
@@ -101,9 +108,18 @@ impl Links {
             _ => None,
         };
         let before = self.device_of.get(&endpoint).cloned();
+        let holders = match row {
+            Some(_) => self.carried.see(collector, endpoint)?,
+            None => self.carried.forget(endpoint),
+        };
+        let holders: Vec<String> =
+            holders.into_iter().filter_map(|id| self.device(id)).map(str::to_owned).collect();
         let seen = row.map(|row| Seen::of(collector, &row)).transpose()?;
         let same = before.as_ref().map(|linked| &linked.seen) == seen.as_ref();
         let mut devices: Vec<String> = before.iter().map(|linked| linked.device.clone()).collect();
+        devices.extend(holders);
+        let mut once = BTreeSet::new();
+        devices.retain(|device| once.insert(device.clone()));
         if same && !self.is_crowded(endpoint) {
             return Ok(devices);
         }

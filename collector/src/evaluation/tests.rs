@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::shelves::EndpointRow;
 use crate::store::memory::MemoryStore;
 
+mod carried;
 mod neighbours;
 
 struct SetClock(AtomicI64);

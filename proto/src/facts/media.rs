@@ -43,6 +43,14 @@ pub struct Medium {
     /// What antivirus records say of this use of it; `None`: nobody looked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scan: Option<MediumScan>,
+    /// KiB that had been written to its filesystem in its life when it was plugged in here: at least these. Only ext4
+    /// counts; `None`: unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written_kib: Option<u64>,
+    /// KiB that had been written to it when it was unmounted here and nothing was written any more: at most these.
+    /// `None`: it is in use, was pulled out, or its filesystem does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled_kib: Option<u64>,
 }
 
 /// What keeps a serial number from naming one stick, beside its being missing or a placeholder.
@@ -220,6 +228,8 @@ impl From<wire::Medium> for Medium {
                 _ => None,
             },
             scan: wire.scan.map(MediumScan::from),
+            written_kib: wire.written_kib,
+            settled_kib: wire.settled_kib,
         }
     }
 }
@@ -250,6 +260,8 @@ impl From<Medium> for wire::Medium {
                 Some(SerialDoubt::Shared) => "shared".to_owned(),
             },
             scan: medium.scan.map(wire::MediumScan::from),
+            written_kib: medium.written_kib,
+            settled_kib: medium.settled_kib,
         }
     }
 }
@@ -335,6 +347,8 @@ mod tests {
                 release: Some("0100".to_owned()),
                 connected_at: Some(Timestamp::UNIX_EPOCH),
                 serial_doubt,
+                written_kib: Some(7),
+                settled_kib: Some(9),
                 ..Medium::default()
             };
             assert_eq!(Medium::from(wire::Medium::from(medium.clone())), medium);

@@ -22,6 +22,7 @@ mod sysfs;
 mod udev;
 mod uevent;
 mod uses;
+mod writes;
 
 #[cfg(test)]
 mod tests;
@@ -95,10 +96,11 @@ pub(super) fn follow(
     if root.is_live() { follower::follow(root, uses, remembered, tell) } else { Ok(()) }
 }
 
-/// Writes beside each medium what the antivirus records say of its use.
+/// Writes beside each medium what the antivirus records say of its use, and what was written to it.
 fn tell_scans(root: &Root, now: Timestamp, uses: &Mutex<Uses>, snapshot: &mut Snapshot) {
     let record = |since: Timestamp, is_ours: &dyn Fn(&str) -> bool| scan_log::read(root, since, is_ours);
     let mut uses = uses.lock().unwrap_or_else(PoisonError::into_inner);
+    uses.writes.see(snapshot, now);
     for connected in &mut snapshot.connected {
         connected.medium.scan = uses.scan(&connected.key, now, &record);
     }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{COLUMNS, Names};
+use crate::record::UseWrites;
 
 /// The columns in which a value that several machines have names nobody. A hostname is taken over by a replacement.
 const HARDWARE: usize = 3;
@@ -143,12 +144,50 @@ pub struct Surroundings {
     pub twins: Vec<Twin>,
     /// It stands where another one stood, or another one stands where it stood.
     pub swap: Option<Swap>,
+    /// Whether the other devices were asked what media they saw.
+    pub asked: bool,
+    /// What other devices saw of the media that it saw and that the ledger permits somewhere.
+    pub media: Vec<Elsewhere>,
+    /// Of the devices on which a suspicious medium may be used, the one that was heard of least lately.
+    pub quiet: Vec<Quiet>,
+}
+
+/// What another device saw of a medium.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the names are the documentation")]
+pub struct Elsewhere {
+    /// The medium, as it is called: [`daicho_proto::facts::Medium::subject`].
+    pub medium: String,
+    pub device: String,
+    pub present: bool,
+    pub last_at: Timestamp,
+    /// When its connections there began.
+    pub connections: Vec<Timestamp>,
+    pub writes: Vec<UseWrites>,
+}
+
+/// The most silent of the devices on which a medium may be used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the names are the documentation")]
+pub struct Quiet {
+    pub medium: String,
+    pub device: String,
+    /// `None`: no agent ever reported from it.
+    pub last_heard: Option<Timestamp>,
 }
 
 impl Surroundings {
     /// Nothing is known of any other machine.
-    pub const ALONE: &'static Surroundings =
-        &Surroundings { shared: Shared::nothing(), twins: Vec::new(), swap: None };
+    pub const ALONE: &'static Surroundings = &Surroundings {
+        shared: Shared::nothing(),
+        twins: Vec::new(),
+        swap: None,
+        asked: false,
+        media: Vec::new(),
+        quiet: Vec::new(),
+    };
 }
 
 /// Another endpoint that says that it is this hardware.

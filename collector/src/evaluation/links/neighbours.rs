@@ -54,6 +54,7 @@ impl Links {
         if let Some(row) = row.filter(|row| swap.is_none() && row.status == DeviceStatus::InUse) {
             swap = self.standing_for(collector, row)?;
         }
+        self.tell_media(collector, device, &mut around)?;
         around.swap = swap.map(|standing| standing.swap).filter(|swap| !self.declined.contains(&swap.id));
         Ok(around)
     }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::super::root::Root;
 use super::mounts::{self, Mount};
 use super::sysfs::{attribute, device_path};
+use super::writes::Counter;
 use super::{Connected, Slot, udev};
 
 /// SCSI's type of a CD, DVD or BD drive (SPC, peripheral device type).
@@ -68,6 +69,11 @@ impl Blocks {
         let below =
             |block: &&Block| block.path.strip_prefix(device).is_some_and(|rest| rest.starts_with('/'));
         self.all.iter().filter(below).filter(|block| !block.is_partition).collect()
+    }
+
+    /// The disk that is this device.
+    pub(super) fn at(&self, device: &str) -> Vec<&Block> {
+        self.all.iter().filter(|block| block.path == device && !block.is_partition).collect()
     }
 
     /// Whole disks that hang on no USB bus, and are no disk that software makes up. One of a USB device that just came or
@@ -150,6 +156,19 @@ impl Blocks {
             }
         }
         packed
+    }
+
+    /// What was written to the filesystem that names the medium. Not of one that lies on a mapped device: that one counts
+    /// since it was opened, and not since the medium was plugged in.
+    pub(super) fn counter(&self, root: &Root, disks: &[&Block]) -> Option<Counter> {
+        let parts = self.with_parts(disks);
+        let named = parts.iter().find(|part| udev_record(root, &part.number).is_filesystem)?;
+        if named.mapped_as.is_some() || named.name.starts_with("dm-") {
+            return None;
+        }
+        let lifetime = attribute(root, &format!("/sys/fs/ext4/{}", named.name), "lifetime_write_kbytes");
+        let statistics = attribute(root, &format!("/sys{}", named.path), "stat")?;
+        Counter::parse(&named.name, lifetime.as_deref(), &statistics)
     }
 
     /// A medium that hangs on no USB bus: an SD card in a built-in reader, a disc in a built-in drive, a disk behind a

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use daicho_proto::facts::MediumEvent;
 use jiff::Timestamp;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::netlink::{KOBJECT_UEVENT, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recvfrom, socket_with, sockopt};
@@ -45,15 +45,17 @@ pub(super) fn follow(
     let record = |since: Timestamp, is_ours: &dyn Fn(&str) -> bool| scan_log::read(root, since, is_ours);
     let uses_now = || uses.lock().unwrap_or_else(PoisonError::into_inner);
     // After the socket is bound: what arrives during the look waits there.
-    let snapshot = sysfs::snapshot(root, boot_time())?;
+    let mut snapshot = sysfs::snapshot(root, boot_time())?;
+    uses_now().writes.see(&mut snapshot, clock::now());
     uses_now().begin(&snapshot);
     remembered.learn(&snapshot);
     let mut tracker = Tracker::starting_with(snapshot);
     loop {
-        let (heard, remounted) = wait(&socket, &mounts)?;
+        let settling = uses_now().writes.is_settling();
+        let (heard, remounted) = wait(&socket, &mounts, settling)?;
         let now = clock::now();
         let mut events = Vec::new();
-        let mut look = remounted && tracker.is_watching();
+        let mut look = (remounted || settling) && tracker.is_watching();
         if heard {
             tracker.tell_scans(|key| uses_now().scan(key, now, &record));
             look |= drain(&socket, &mut tracker, &mut events)?;
@@ -81,11 +83,15 @@ fn listen() -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Sleeps until something happened: whether on the socket, and whether to the mounts (which poll as an exception).
-fn wait(socket: &OwnedFd, mounts: &File) -> io::Result<(bool, bool)> {
+/// What is written after an unmount is looked at again so soon: nothing announces that the last of it is on the medium.
+const SETTLING: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
+/// Sleeps until something happened: whether on the socket, and whether to the mounts (which poll as an exception). Of
+/// what settles nothing tells: then for a moment at most.
+fn wait(socket: &OwnedFd, mounts: &File, settling: bool) -> io::Result<(bool, bool)> {
     let mut watched = [PollFd::new(socket, PollFlags::IN), PollFd::new(mounts, PollFlags::PRI)];
     loop {
-        match poll(&mut watched, None) {
+        match poll(&mut watched, settling.then_some(&SETTLING)) {
             Ok(_) => break,
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),

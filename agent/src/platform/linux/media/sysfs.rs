@@ -43,6 +43,13 @@ pub(super) fn snapshot(root: &Root, boot_time: Option<Timestamp>) -> io::Result<
     let others = blocks.on_no_usb().into_iter();
     let others: Vec<Connected> = others.filter_map(|disk| blocks.medium_of_its_own(root, disk)).collect();
     snapshot.connected.extend(others);
+    for connected in &snapshot.connected {
+        let below = blocks.below(&connected.path);
+        let disks = if below.is_empty() { blocks.at(&connected.path) } else { below };
+        if let Some(counter) = blocks.counter(root, &disks) {
+            snapshot.counters.insert(connected.key.clone(), counter);
+        }
+    }
     snapshot.doubt_shared_serials();
     Ok(snapshot)
 }

@@ -431,3 +431,19 @@ fn this_machine_can_be_looked_at() {
         Look::Unsupported
     ));
 }
+
+#[test]
+fn a_stick_with_ext4_tells_what_had_been_written_to_it_before_it_was_plugged_in() {
+    let tree = Tree::new();
+    tree.stick("7");
+    let disk = tree.disk("60125184");
+    tree.write("/run/udev/data/b8:17", "E:ID_FS_UUID=u-1\nE:ID_FS_USAGE=filesystem\n");
+    tree.write(&format!("/sys{disk}/sdb1/stat"), "  9 0 72 1 5 0 80 2 0 3 4\n");
+    assert_eq!(tree.media()[0].written_kib, None, "nobody counts what is not mounted");
+    tree.mounted(&[("8:17", "/mnt", "/dev/sdb1")]);
+    assert_eq!(tree.media()[0].written_kib, None, "FAT counts nothing");
+    tree.write("/sys/fs/ext4/sdb1/lifetime_write_kbytes", "1040\n");
+    assert_eq!((tree.media()[0].written_kib, tree.media()[0].settled_kib), (Some(1000), None));
+    tree.write("/sys/fs/ext4/sdb1/lifetime_write_kbytes", "many\n");
+    assert_eq!(tree.media()[0].written_kib, None);
+}

@@ -7,6 +7,7 @@ use daicho_proto::facts::{MediumScan, ScanState};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Snapshot;
+use super::writes::Writes;
 use crate::platform::linux::antivirus::scan_log::Scanned;
 
 /// What a record says from a time on of the files whose path satisfies a condition.
@@ -20,6 +21,8 @@ const LOOKED_FOR: SignedDuration = SignedDuration::from_hours(1);
 pub(in crate::platform::linux) struct Uses {
     /// By the connection's key.
     by_connection: BTreeMap<String, Use>,
+    /// What was written to them.
+    pub(super) writes: Writes,
 }
 
 #[derive(Debug)]

@@ -26,6 +26,7 @@ fn assessed(connections: &[i64], scans: Vec<UseScan>) -> Assessment {
     let connections: Vec<Timestamp> = connections.iter().map(|minute| at(*minute)).collect();
     let first = connections[0];
     let sighting = Sighting {
+        writes: Vec::new(),
         medium,
         first_at: first,
         attached_at: first,
