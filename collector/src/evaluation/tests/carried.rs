@@ -76,6 +76,8 @@ async fn a_stick_that_nobody_sees_is_told_once_where_it_was_last() {
     world.later(11 * DAY);
     assert!(world.evaluator.work(true).await);
     assert_eq!(world.taken(), [false, true]);
+    // What a silent device says is doubted: this one reports.
+    world.report(other, "host-pc-02", &[]).await;
     world.carry(one, 1000, Some(1000)).await;
     assert_eq!(world.taken(), [false, false], "it is back, wherever");
 }

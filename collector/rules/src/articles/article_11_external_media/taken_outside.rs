@@ -74,7 +74,7 @@ fn judge(evidence: &Evidence<'_>, sighting: &Sighting, assessment: &mut Assessme
     let seen_later =
         elsewhere.iter().any(|seen| !sighting.present && (seen.present || seen.last_at > sighting.last_at));
     let here = rows.iter().find(|row| row.device.covers(evidence.device));
-    let before = (assessment.findings.len(), assessment.unknowns.len());
+    let before = assessment.findings.len();
     if !seen_later {
         let days = if sighting.present { 0 } else { evidence.days_since(sighting.last_at) };
         match here {
@@ -88,7 +88,7 @@ fn judge(evidence: &Evidence<'_>, sighting: &Sighting, assessment: &mut Assessme
         }
     }
     written::judge(evidence, sighting, &elsewhere, assessment);
-    if before == (assessment.findings.len(), assessment.unknowns.len()) {
+    if before == assessment.findings.len() {
         // It was seen since, where it may be: what was feared of it is over.
         assessment.clear(subject);
     }

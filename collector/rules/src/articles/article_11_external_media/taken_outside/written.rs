@@ -8,7 +8,7 @@ use crate::articles::words;
 use crate::evidence::Evidence;
 use crate::linking::Elsewhere;
 use crate::record::{Sighting, UseWrites};
-use crate::rule::{Assessment, Finding, Proof, Severity};
+use crate::rule::{Assessment, Finding, Proof, Severity, Unknown};
 use crate::text::Text;
 
 /// A use that ended, on one of our devices.
@@ -28,7 +28,6 @@ pub(super) fn judge(
     if !sighting.medium.is_distinguishable() {
         return;
     }
-    let subject = sighting.medium.subject();
     let recent = sighting.writes.iter().rev().filter(|writes| {
         evidence.days_since(writes.attached_at) <= evidence.ledger.setting(&UNSEEN_DAYS_MAX)
     });
@@ -36,7 +35,8 @@ pub(super) fn judge(
         match compare(evidence, sighting, elsewhere, writes) {
             Ok(None) => {}
             // The newest speaks: an older one stays unknown for good.
-            Err(reason) if place == 0 => assessment.doubt(subject.clone(), reason),
+            // It names the medium and yet has no subject: what is known of its place is not in doubt with it.
+            Err(reason) if place == 0 => assessment.unknowns.push(Unknown { subject: None, reason }),
             Err(_) => {}
             Ok(Some(finding)) => {
                 assessment.findings.push(finding);
