@@ -1,6 +1,7 @@
 //! Which sheet is this, and which column is which: from what people wrote, or as a mapping says.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use daicho_rules::text::Text;
 
@@ -211,6 +212,27 @@ fn assign(
     fields.into_iter().map(|(field, (_, column))| (field, column)).collect()
 }
 
+/// For each heading the fields that it may name, with its rank among the field's headings.
+type KnownHeadings = BTreeMap<String, Vec<(&'static str, usize)>>;
+
+/// By sheet: folded once, for a workbook may have hundreds of sheets.
+static KNOWN: LazyLock<BTreeMap<&'static str, KnownHeadings>> = LazyLock::new(|| {
+    let of_plan = |plan: &SheetPlan| {
+        let mut known = KnownHeadings::new();
+        for column in plan.columns {
+            let ours = std::iter::once((0, column.field));
+            for (rank, heading) in column.headings.iter().copied().enumerate().chain(ours) {
+                let fields = known.entry(heading_key(heading)).or_default();
+                if fields.iter().all(|(field, _)| *field != column.field) {
+                    fields.push((column.field, rank));
+                }
+            }
+        }
+        known
+    };
+    SHEETS.iter().map(|plan| (plan.name, of_plan(plan))).collect()
+});
+
 /// The fields that headings name: field, rank of the heading, column.
 fn matched(
     titles: &Titles,
@@ -229,13 +251,10 @@ fn matched(
                 }
                 break;
             }
-            for column in
-                plan.columns.iter().filter(|column| !by_hand.values().any(|field| field == column.field))
-            {
-                let rank = column.headings.iter().position(|known| heading_key(known) == heading);
-                let rank = rank.or((heading_key(column.field) == heading).then_some(0));
-                if let Some(rank) = rank {
-                    found.push((column.field, rank + 1, *index));
+            let known = KNOWN.get(plan.name).and_then(|known| known.get(&heading));
+            for (field, rank) in known.into_iter().flatten() {
+                if !by_hand.values().any(|told| told == field) {
+                    found.push((*field, rank + 1, *index));
                 }
             }
             if found.len() > before {
