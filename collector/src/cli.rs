@@ -12,6 +12,7 @@ use daicho_rules::text::{Language, Text};
 use crate::clock::{Clock, SystemClock};
 
 pub mod alerts;
+pub mod applications;
 pub mod check;
 pub mod compare_versions;
 pub mod connection;
@@ -77,6 +78,21 @@ enum Command {
     Devices(devices::Arguments),
     Device(devices::OneArguments),
     Exceptions(exceptions::Arguments),
+    Exception(applications::ExceptionArguments),
+    Permit(applications::PermitArguments),
+    Applications(applications::Arguments),
+    Application(applications::OneArguments),
+    Approve(applications::ApproveArguments),
+    /// Refuses an application.
+    #[command(after_help = "Example:\n  daicho reject 12 --reason '代わりの対策が足りない'")]
+    Reject(applications::ReasonArguments),
+    /// Takes back an application of yours that waits.
+    #[command(after_help = "Example:\n  daicho withdraw 12 --reason '不要になった'")]
+    Withdraw(applications::ReasonArguments),
+    Extend(applications::ExtendArguments),
+    /// Ends what was approved before its last day.
+    #[command(after_help = "Example:\n  daicho revoke 12 --reason '媒体を紛失'")]
+    Revoke(applications::ReasonArguments),
     Status(status::Arguments),
     Swaps(swaps::Arguments),
     Staff(staff::Arguments),
@@ -180,6 +196,15 @@ impl Arguments {
             Command::Devices(arguments) => devices::run(arguments, context).await,
             Command::Device(arguments) => devices::run_one(arguments, context).await,
             Command::Exceptions(arguments) => exceptions::run(arguments, context).await,
+            Command::Exception(arguments) => applications::run_exception(arguments, context).await,
+            Command::Permit(arguments) => applications::run_permit(arguments, context).await,
+            Command::Applications(arguments) => applications::run(arguments, context).await,
+            Command::Application(arguments) => applications::run_one(arguments, context).await,
+            Command::Approve(arguments) => applications::run_approve(arguments, context).await,
+            Command::Reject(arguments) => applications::run_reject(arguments, context).await,
+            Command::Withdraw(arguments) => applications::run_withdraw(arguments, context).await,
+            Command::Extend(arguments) => applications::run_extend(arguments, context).await,
+            Command::Revoke(arguments) => applications::run_revoke(arguments, context).await,
             Command::Status(arguments) => status::run(arguments, context).await,
             Command::Staff(arguments) => staff::run(arguments, context).await,
             Command::Swaps(arguments) => swaps::run(arguments, context).await,

@@ -16,6 +16,7 @@ use crate::authority::Authority;
 use crate::authority::enrol::Enrolling;
 use crate::identity;
 
+pub mod applications;
 pub mod bookkeeping;
 mod connections;
 mod intake;
@@ -58,6 +59,7 @@ pub fn routes(collector: &Arc<Collector>, authority: &Arc<Authority>, endpoint_d
         .with(bookkeeping::service(collector))
         .with(reports::service(collector))
         .with(swaps::service(collector))
+        .with(applications::service(collector))
 }
 
 /// Serves until `stop` comes, then lets open requests end.

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 pub mod admin;
 pub mod alerts;
+pub mod applications;
 pub mod authority;
 pub mod bookkeeping;
 pub mod chronicle;
@@ -32,7 +33,7 @@ pub struct Collector {
     /// The only source of time.
     pub clock: Arc<dyn clock::Clock>,
     /// The ledger's current version.
-    ledger: RwLock<Arc<Ledger>>,
+    ledger: RwLock<Books>,
     /// Held by whoever reads, decides and writes violations, notices, the ledger or the log.
     pub judging: tokio::sync::Mutex<()>,
     /// An entry waits to be taken into the log.
@@ -69,6 +70,8 @@ impl Collector {
             Some(version) => shelves.ledger(version.number)?.unwrap_or_default(),
             None => Ledger::default(),
         };
+        let in_force = applications::begin(&shelves, &ledger, clock.now())?;
+        let books = Books::new(ledger, in_force);
         let gate = identity::Gate::load(&shelves)?;
         let writer = store::writer::Writer::start(Arc::clone(shelves.store())).map_err(|error| {
             store::StoreError::Failed { action: "start its writing thread", reason: error.to_string() }
@@ -83,7 +86,7 @@ impl Collector {
             metrics: telemetry::Metrics::default(),
             shelves,
             clock,
-            ledger: RwLock::new(Arc::new(ledger)),
+            ledger: RwLock::new(books),
             judging: tokio::sync::Mutex::new(()),
             chronicle_filled: Notify::new(),
             outbox_filled: Notify::new(),
@@ -91,14 +94,32 @@ impl Collector {
         })
     }
 
-    /// The ledger's current version.
+    /// The ledger's current version, as it is written.
     pub fn ledger(&self) -> Arc<Ledger> {
-        self.ledger.read().unwrap_or_else(PoisonError::into_inner).clone()
+        Arc::clone(&self.ledger.read().unwrap_or_else(PoisonError::into_inner).written)
     }
 
-    /// Makes a version that was committed the current one.
+    /// The ledger's current version without the exceptions and media that wait for the officer: what is judged by.
+    /// Its other rows are those of [`Collector::ledger`], in their places.
+    pub fn ledger_in_force(&self) -> Arc<Ledger> {
+        Arc::clone(&self.ledger.read().unwrap_or_else(PoisonError::into_inner).in_force)
+    }
+
+    /// Makes a version that was committed the current one, all of it in force.
     pub fn set_ledger(&self, ledger: Ledger) {
-        *self.ledger.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ledger);
+        self.set_books(ledger, None);
+    }
+
+    /// Makes a version that was committed the current one. `in_force`: without what waits; `None`: nothing waits.
+    pub fn set_books(&self, ledger: Ledger, in_force: Option<Ledger>) {
+        let books = Books::new(ledger, in_force);
+        *self.ledger.write().unwrap_or_else(PoisonError::into_inner) = books;
+    }
+
+    /// Another part of the current version is in force now.
+    pub fn set_in_force(&self, in_force: Option<Ledger>) {
+        let mut books = self.ledger.write().unwrap_or_else(PoisonError::into_inner);
+        books.in_force = in_force.map_or_else(|| Arc::clone(&books.written), Arc::new);
     }
 
     /// Asks for a judgement of an endpoint's device: something was seen, or a person decided something.
@@ -109,5 +130,19 @@ impl Collector {
     /// Asks for a judgement of everything: the ledger changed.
     pub fn nudge_all(&self) {
         self.evaluation.add_all();
+    }
+}
+
+/// The ledger as it is written, and what of it is in force.
+struct Books {
+    written: Arc<Ledger>,
+    in_force: Arc<Ledger>,
+}
+
+impl Books {
+    fn new(written: Ledger, in_force: Option<Ledger>) -> Self {
+        let written = Arc::new(written);
+        let in_force = in_force.map_or_else(|| Arc::clone(&written), Arc::new);
+        Books { written, in_force }
     }
 }

@@ -180,7 +180,13 @@ fn sticks(hospital: &mut Hospital) {
          USB-01,0781,5581,AA01,バックアップ,岡田,2026-05-11,2027-03-31,SV-01\n",
     );
     hospital.calendar.turn_to("2026-05-12 09:00:00");
-    hospital.import();
+    says(&hospital.import(), &["1 行", "安全管理責任者が承認するまで効力がありません"]);
+    says(
+        &hospital.asked("okada", &["application", "1"]),
+        &["0781:5581:AA01", "SV-01", "2027-03-31", "承認待ち"],
+    );
+    says(&hospital.refused("suzuki", &["approve", "1"]), &["医療情報システム安全管理責任者"]);
+    says(&hospital.asked("okada", &["approve", "1"]), &["承認"]);
     hospital.plug("AA01");
     hospital.plug("BB02");
     hospital.day("2026-05-12 10:00:00");
@@ -227,12 +233,22 @@ fn exception_that_ends(hospital: &mut Hospital) {
     hospital.server.add_account("denshi", 1003);
     let open = hospital.site.wait_for("08.unlisted_account", "denshi", "open");
     let key = open["key"].as_str().expect("a key").to_owned();
-    hospital.sheet(
-        "例外.csv",
-        "規則,対象機器,対象,理由,代替策,承認者,有効期限\n\
-         08.unlisted_account,SV-01,denshi,移行作業のあいだだけ使う,作業の前後に有効・無効を切り替える,岡田,令和8年5月25日\n",
+    let (reason, measure) = ("移行作業のあいだだけ使う", "作業の前後に有効・無効を切り替える");
+    let asked = ["exception", "apply", "--violation", &key, "--until", "令和8年5月25日"];
+    says(
+        &hospital.refused("suzuki", &[&asked[..], &["--reason", reason, "--measure", " "]].concat()),
+        &["代わりの対策"],
     );
-    hospital.import();
+    hospital.asked("suzuki", &[&asked[..], &["--reason", reason, "--measure", measure]].concat());
+    let form = hospital.data.join("application.html");
+    hospital.asked("suzuki", &["application", "2", "--print", text(&form)]);
+    says(
+        &fs::read_to_string(&form).expect("it was written"),
+        &["例外承認申請書", reason, measure, "署名・押印"],
+    );
+    let waiting = hospital.site.violation("08.unlisted_account", "denshi").expect("it is kept");
+    assert_eq!(waiting["state"], "open", "an application is no approval");
+    hospital.asked("okada", &["approve", "2", "--reason", "期間が短い"]);
     hospital.site.wait_for("08.unlisted_account", "denshi", "excepted");
     says(&hospital.asked("okada", &["exceptions"]), &["denshi", "2026-05-25"]);
     hospital.day("2026-05-25 23:00:00");

@@ -55,10 +55,11 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
     RULES.iter().copied().find(|rule| rule.id == id)
 }
 
-/// Every setting of the ledger, in the order of the rules: for the ledger's template and its reader.
+/// Every setting of the ledger, in the order of the rules, then those of approvals: for the ledger's template and its reader.
 pub fn settings() -> Vec<&'static Setting> {
     let mut settings: Vec<&Setting> = Vec::new();
-    for setting in RULES.iter().flat_map(|rule| rule.settings) {
+    let of_approvals = crate::approvals::SETTINGS.iter().copied();
+    for setting in RULES.iter().flat_map(|rule| rule.settings).chain(of_approvals) {
         if !settings.iter().any(|known| known.key == setting.key) {
             settings.push(setting);
         }

@@ -1,6 +1,7 @@
 //! The hospital's regulation as pure functions: observations, ledger and time in, violations out.
 
 pub mod answer;
+pub mod approvals;
 pub mod articles;
 pub mod catalogue;
 pub mod end_of_life;

@@ -57,7 +57,7 @@ pub(super) fn endings(
     now: Timestamp,
     days: u32,
 ) -> Result<Vec<Ending>, StoreError> {
-    let mut endings = in_ledger(&collector.ledger());
+    let mut endings = in_ledger(&collector.ledger_in_force());
     for violation in collector.shelves.violations()? {
         endings.extend(correction(&violation));
     }

@@ -10,6 +10,8 @@ use super::passwords::Passwords;
 use super::reading::{self, Opened};
 use super::sheets::Known;
 use crate::Collector;
+use crate::applications::Approvals;
+use crate::applications::bringing::Brought;
 use crate::chronicle::{Chronicle, What};
 use crate::shelves::LedgerVersion;
 use crate::store::{Batch, StoreError};
@@ -73,7 +75,8 @@ pub async fn import(
         return Err(ImportError::Faults(reading.faults));
     }
     let entry = Entry { source, note, based_on, operator: operator.to_owned(), ..Entry::default() };
-    let (version, changes) = adopt(collector, reading.ledger, entry).await?;
+    let _judging = collector.judging.lock().await;
+    let (version, changes) = adopt_with(collector, reading.ledger, entry, &Approving::Whole, |_, _| {})?;
     Ok(Imported { version, changes, passwords })
 }
 
@@ -101,36 +104,93 @@ pub async fn adopt(
     ledger: Ledger,
     entry: Entry,
 ) -> Result<(LedgerVersion, Vec<Change>), ImportError> {
-    let Entry { source, note, based_on, operator, decision, beside } = entry;
     let _judging = collector.judging.lock().await;
+    adopt_with(collector, ledger, entry, &Approving::News, |_, _| {})
+}
+
+/// What of a ledger an officer approves by bringing it.
+enum Approving<'a> {
+    /// All of it: a workbook was imported.
+    Whole,
+    /// What is new in it.
+    News,
+    /// Just what is approved already.
+    These(&'a Approvals),
+}
+
+/// The same for who holds `Collector::judging` and says what is approved; `also` adds to the batch.
+pub(crate) fn adopt_held(
+    collector: &Collector,
+    ledger: Ledger,
+    entry: Entry,
+    approvals: &Approvals,
+    also: impl FnOnce(&mut Batch, &mut Chronicle),
+) -> Result<(LedgerVersion, Vec<Change>), ImportError> {
+    adopt_with(collector, ledger, entry, &Approving::These(approvals), also)
+}
+
+fn adopt_with(
+    collector: &Collector,
+    ledger: Ledger,
+    entry: Entry,
+    approving: &Approving<'_>,
+    also: impl FnOnce(&mut Batch, &mut Chronicle),
+) -> Result<(LedgerVersion, Vec<Change>), ImportError> {
+    let Entry { source, note, based_on, operator, decision, beside } = entry;
+    let now = collector.clock.now();
     let versions = collector.shelves.ledger_versions()?;
     if let Some(newer) = written_meanwhile(&versions, based_on, &operator) {
         return Err(ImportError::Newer(newer.clone()));
     }
-    let changes = differences(&collector.ledger(), &ledger);
-    if let (Some(current), true) = (versions.last(), changes.is_empty()) {
-        return Ok((current.clone(), changes));
+    let before = collector.ledger();
+    let changes = differences(&before, &ledger);
+    let unchanged = versions.last().filter(|_| changes.is_empty()).cloned();
+    let number = versions.last().map_or(1, |version| version.number + 1);
+    let mut batch = Batch::default();
+    let mut chronicle = Chronicle::open(&collector.shelves)?;
+    let mut approvals = crate::applications::kept(&collector.shelves)?;
+    let brought = Brought {
+        ledger: if unchanged.is_some() { &before } else { &ledger },
+        before: &before,
+        version: unchanged.as_ref().map_or(number, |version| version.number),
+        by: &operator,
+        at: now,
+        whole: matches!(approving, Approving::Whole),
+    };
+    if let Approving::These(these) = approving {
+        approvals = Approvals::clone(these);
+    } else {
+        brought.settle(&collector.shelves, &mut approvals, &mut batch, &mut chronicle)?;
     }
+    if let Some(current) = unchanged {
+        also(&mut batch, &mut chronicle);
+        if !batch.changes.is_empty() {
+            collector.shelves.commit(batch)?;
+            collector.set_in_force(approvals.in_force(&before));
+            collector.nudge_all();
+        }
+        return Ok((current, changes));
+    }
+    let in_force = approvals.in_force(&ledger);
     let version = LedgerVersion {
-        number: versions.last().map_or(1, |version| version.number + 1),
-        imported_at: collector.clock.now(),
+        number,
+        imported_at: now,
         imported_by: operator,
         source: source.chars().take(NOTE_CHARACTERS_MAX).collect(),
         note: note.map(|note| note.chars().take(NOTE_CHARACTERS_MAX).collect()),
     };
-    let mut batch = Batch::default();
     batch.put_ledger(&version, &ledger);
     for (key, value) in &beside {
         batch.put_json(key, value);
     }
     let what = What::of_ledger(&version, &ledger);
-    let mut chronicle = Chronicle::open(&collector.shelves)?;
     if let Some(decision) = decision {
         chronicle.append(&mut batch, version.imported_at, &version.imported_by, decision);
     }
     chronicle.append(&mut batch, version.imported_at, &version.imported_by, what);
+    also(&mut batch, &mut chronicle);
     collector.shelves.commit(batch)?;
-    collector.set_ledger(ledger);
+    collector.set_books(ledger, in_force);
     collector.nudge_all();
     let by = version.imported_by.as_str();
     tracing::info!(version = version.number, by, changes = changes.len(), "Ledger imported.");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use daicho_proto::wire::applications_client::ApplicationsClient;
 use daicho_proto::wire::bookkeeping_client::BookkeepingClient;
 use daicho_proto::wire::query_client::QueryClient;
 use daicho_proto::wire::reports_client::ReportsClient;
@@ -75,6 +76,11 @@ impl Connection {
     /// Swaps with the spare PC.
     pub fn swaps(&self) -> SwapsClient<Channel> {
         SwapsClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// Applications for exceptions and media.
+    pub fn applications(&self) -> ApplicationsClient<Channel> {
+        ApplicationsClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// What a refusal means to a person.

@@ -29,6 +29,7 @@ struct Row {
     days_left: i64,
     ledger_row: String,
     covers: u32,
+    state: String,
 }
 
 /// Answers.
@@ -41,6 +42,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outc
         context.say("対象", "subject"),
         context.say("理由", "reason"),
         context.say("承認", "approved by"),
+        context.say("状態", "state"),
         context.say("期限", "until"),
         context.say("残り", "left"),
         context.say("該当", "covers"),
@@ -54,13 +56,14 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outc
             row.subject.clone(),
             row.reason.clone(),
             row.approved_by.clone(),
+            state(context, &row.state).to_owned(),
             row.expires_on.clone(),
             left(context, row.days_left),
             row.covers.to_string(),
             row.ledger_row.clone(),
         ]);
         let w::ExceptionRow { rule, device, subject, reason, measure, approved_by, expires_on, .. } = row;
-        let (days_left, ledger_row, covers) = (row.days_left, row.ledger_row, row.covers);
+        let (days_left, ledger_row, covers, state) = (row.days_left, row.ledger_row, row.covers, row.state);
         rows.push(Row {
             rule,
             device,
@@ -72,11 +75,23 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outc
             days_left,
             ledger_row,
             covers,
+            state,
         });
     }
     let empty = context.say("台帳に例外はありません。", "The ledger has no exceptions.");
     output::list(arguments.format, &table, &rows, empty)?;
     Ok(Outcome::Done)
+}
+
+/// What people call the state; a word that is not known here is shown as it is.
+fn state<'a>(context: &Context, name: &'a str) -> &'a str {
+    match name {
+        "in_force" => context.say("有効", "in force"),
+        "waiting" => context.say("承認待ち", "waits"),
+        "refused" => context.say("却下", "refused"),
+        "ended" => context.say("終了", "ended"),
+        other => other,
+    }
 }
 
 fn left(context: &Context, days: i64) -> String {

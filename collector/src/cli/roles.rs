@@ -17,6 +17,15 @@ static METHODS: &[(&str, &str)] = &[
     ("devices", "Query/Devices"),
     ("device", "Query/Device"),
     ("exceptions", "Query/Exceptions"),
+    ("exception apply", "Applications/Apply"),
+    ("permit apply", "Applications/Apply"),
+    ("extend", "Applications/Apply"),
+    ("applications", "Applications/List"),
+    ("application", "Applications/One"),
+    ("approve", "Applications/Decide"),
+    ("reject", "Applications/Decide"),
+    ("withdraw", "Applications/Withdraw"),
+    ("revoke", "Applications/Revoke"),
     ("status", "Query/Status"),
     ("operators", "Query/Operators"),
     ("report", "Reports/Make"),
@@ -40,6 +49,8 @@ static METHODS: &[(&str, &str)] = &[
 /// What needs no collector, and so no role.
 #[cfg(test)]
 const WITHOUT: &[&str] = &[
+    "exception form",
+    "permit form",
     "ledger template",
     "ledger read",
     "ledger check",

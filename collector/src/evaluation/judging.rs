@@ -93,7 +93,7 @@ fn judge_one(
     batch: &mut Batch,
     notices: &mut Notices,
 ) -> Result<(), StoreError> {
-    let ledger = collector.ledger();
+    let ledger = collector.ledger_in_force();
     let device = job.row.and_then(|index| ledger.devices.get(index));
     let reporting = reporting(collector, &job.endpoints)?;
     let evidence =

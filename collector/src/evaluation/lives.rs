@@ -22,11 +22,11 @@ use super::judging;
 use super::links::Links;
 use crate::Collector;
 use crate::bookkeeping::importing::{self, Entry};
-use crate::chronicle::verifying;
+use crate::chronicle::{Chronicle, What, verifying};
 use crate::clock::Clock;
 use crate::identity::{Operator, Role};
 use crate::queries::decisions;
-use crate::shelves::EndpointRow;
+use crate::shelves::{EndpointRow, OperatorRow};
 use crate::store::{Batch, memory::MemoryStore};
 
 mod independent;
@@ -111,6 +111,21 @@ impl World {
         };
         let mut batch = Batch::default();
         batch.put_endpoint(&row);
+        let suzuki = OperatorRow {
+            name: "suzuki".to_owned(),
+            certificates: vec!["02".to_owned()],
+            not_after: now,
+            revoked_at: None,
+            roles: crate::identity::roles::of_one_person(),
+            section: None,
+        };
+        batch.put_operator(&suzuki);
+        Chronicle::open(&collector.shelves).unwrap().append(
+            &mut batch,
+            now,
+            "daicho",
+            What::of_operator(&suzuki),
+        );
         collector.shelves.commit(batch).unwrap();
         World {
             collector,

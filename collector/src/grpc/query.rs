@@ -60,7 +60,7 @@ impl QueryService {
     }
 }
 
-fn refused(error: QueryError) -> Status {
+pub(super) fn refused(error: QueryError) -> Status {
     match error {
         QueryError::NotFound(text) => told::not_found(&text),
         QueryError::Refused(text) => told::refused(&text),
@@ -155,6 +155,7 @@ impl Query for QueryService {
             days_left: row.days_left,
             ledger_row: row.exception.row.to_string(),
             covers: count(row.covers),
+            state: row.state.name().to_owned(),
         });
         Ok(Response::new(w::ExceptionsAnswer { exceptions: exceptions.collect() }))
     }

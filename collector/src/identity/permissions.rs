@@ -16,6 +16,12 @@ const CONSULTED: &[Role] = &[Role::SectionHead, Role::Officer];
 /// Who keeps the ledger (Article 4).
 const KEEPERS: &[Role] = &[Role::Department];
 
+/// Who may apply for an exception or a medium.
+const APPLICANTS: &[Role] = &[Role::Officer, Role::Department, Role::SectionHead];
+
+/// Who approves exceptions and media (Articles 3 and 11(1)).
+const APPROVERS: &[Role] = &[Role::Officer];
+
 /// Service and method, as in the path of a request, with the roles of which one is needed.
 pub static PERMISSIONS: &[(&str, &[Role])] = &[
     ("Query/Violations", EVERYBODY),
@@ -45,6 +51,12 @@ pub static PERMISSIONS: &[(&str, &[Role])] = &[
     ("Swaps/List", EVERYBODY),
     ("Swaps/Accept", KEEPERS),
     ("Swaps/Decline", KEEPERS),
+    ("Applications/List", EVERYBODY),
+    ("Applications/One", EVERYBODY),
+    ("Applications/Apply", APPLICANTS),
+    ("Applications/Withdraw", APPLICANTS),
+    ("Applications/Decide", APPROVERS),
+    ("Applications/Revoke", APPROVERS),
     ("Reports/Make", EVERYBODY),
 ];
 

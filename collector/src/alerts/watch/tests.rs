@@ -113,6 +113,7 @@ impl Hospital {
             note: None,
         };
         batch.put_ledger(&version, &ledger);
+        crate::applications::bringing::approve_all(&mut batch, &ledger, "suzuki", self.clock.now());
         self.store.commit(batch).unwrap();
         self.collector.set_ledger(ledger);
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::target::{self, Form};
 use super::{Source, local, shown};
+use crate::applications::Application;
 use crate::bookkeeping::difference::differences;
 use crate::bookkeeping::export::Style;
 use crate::bookkeeping::sheets::Known;
@@ -74,7 +75,31 @@ pub(super) async fn import(
         )
     };
     output::show(context.say(&ja, &en))?;
+    tell_waiting(&connection, number, context).await?;
     Ok(Outcome::Done)
+}
+
+/// Says which rows of exceptions and media are not in force before the officer has approved them.
+async fn tell_waiting(connection: &Connection, version: u64, context: &Context) -> anyhow::Result<()> {
+    let answer = connection.applications().list(w::ApplicationsRequest { all: false }).await;
+    let answer = answer.map_err(|status| connection.explain(&status))?.into_inner();
+    let mut waiting = 0;
+    for json in &answer.applications_json {
+        let one: Application =
+            serde_json::from_slice(json).context("the collector's answer cannot be read")?;
+        waiting += usize::from(one.imported_with.is_some());
+    }
+    if waiting == 0 {
+        return Ok(());
+    }
+    output::show(context.say(
+        &format!(
+            "第 {version} 版のうち例外と外部記録媒体の {waiting} 行は、安全管理責任者が承認するまで効力がありません。一覧: daicho applications\n"
+        ),
+        &format!(
+            "{waiting} rows of exceptions and media in version {version} are not in force before the officer approves them: daicho applications\n"
+        ),
+    ))
 }
 
 /// Writes the collector's ledger into files.
