@@ -5,12 +5,13 @@ use std::sync::Arc;
 use daicho_proto::time::japanese_date;
 use daicho_rules::ledger::{Device, Exception, Ledger, RowReference, Scope};
 use daicho_rules::rule::{Kind, Severity, Unknown, Verdict};
-use daicho_rules::violation::{State, StepKind, Violation, key};
+use daicho_rules::violation::{Asked, State, StepKind, Violation, key};
 use jiff::{Timestamp, ToSpan as _};
 
 use super::*;
 use crate::Collector;
 use crate::clock::Clock;
+use crate::identity::{Operator, Role};
 use crate::queries::filters::short_key;
 use crate::shelves::{DeviceVerdicts, RuleVerdict};
 use crate::store::Batch;
@@ -259,4 +260,69 @@ fn the_days_of_an_exception_are_japan_s() {
     let told = exceptions::exceptions(&collector).unwrap();
     let told: Vec<_> = told.iter().map(|row| (row.exception.subject.as_str(), row.days_left)).collect();
     assert_eq!(told, [("over", -1), ("today", 0), ("later", 40)]);
+}
+
+/// A person with a role and, of a head of section, the section.
+fn person(name: &str, role: Role, section: Option<&str>) -> Operator {
+    Operator { name: name.to_owned(), roles: [role].into(), section: section.map(str::to_owned) }
+}
+
+/// A violation of a device of the section 医事課.
+fn of_a_section() -> (Collector, String) {
+    let collector = collector();
+    let old = violation("13.unneeded_software", "PC-02", "a");
+    keep(&collector, std::slice::from_ref(&old));
+    let department = Some("医事課".to_owned());
+    let row = Device { device_id: "PC-02".to_owned(), department, ..Device::default() };
+    collector.set_ledger(Ledger { devices: vec![row], ..Ledger::default() });
+    (collector, old.key)
+}
+
+#[tokio::test]
+async fn a_violation_is_consulted_once_its_own_head_of_section_and_the_officer_gave_their_views() {
+    let (head, officer) =
+        (person("sato", Role::SectionHead, Some(" 医事課 ")), person("suzuki", Role::Officer, None));
+    for order in [[&head, &officer], [&officer, &head]] {
+        let (collector, key) = of_a_section();
+        let logged = collector.shelves.chronicle_head().unwrap().number;
+        let first = decisions::consult(&collector, &key, order[0], "業務に使う").await.unwrap();
+        assert!(!first.treatment.is_consulted(), "one view is not both");
+        let again = decisions::consult(&collector, &key, order[0], "やはり使わない").await.unwrap();
+        assert!(!again.treatment.is_consulted(), "two views of one person are not both");
+        let both = decisions::consult(&collector, &key, order[1], "削除でよい").await.unwrap();
+        assert!(both.treatment.is_consulted());
+        let view = both.treatment.views.iter().find(|view| view.by == "sato").unwrap();
+        assert_eq!((view.role, view.section.as_deref()), (Asked::SectionHead, head.section.as_deref()));
+        let view = both.treatment.views.iter().find(|view| view.by == "suzuki").unwrap();
+        assert_eq!((view.role, view.section.as_deref()), (Asked::Officer, None));
+        assert_eq!(collector.shelves.chronicle_head().unwrap().number, logged + 3, "each view is in the log");
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_the_head_of_the_devices_section_is_told_why_and_changes_nothing() {
+    let (collector, key) = of_a_section();
+    let before = violations::violation(&collector, &key).unwrap();
+    let logged = collector.shelves.chronicle_head().unwrap();
+    for (other, named) in [
+        (person("tanaka", Role::SectionHead, Some("放射線科")), "放射線科"),
+        (person("tanaka", Role::SectionHead, None), "-"),
+        (person("tanaka", Role::Department, Some("医事課")), "医事課"),
+    ] {
+        let Err(QueryError::Refused(why)) = decisions::consult(&collector, &key, &other, "使う").await
+        else {
+            panic!("{other:?} was consulted");
+        };
+        for expected in ["PC-02", "「医事課」", &format!("「{named}」"), "相談してください"] {
+            assert!(why.ja.contains(expected), "{expected} is not in {}", why.ja);
+        }
+        assert!(why.en.contains("PC-02") && why.en.contains(named), "{}", why.en);
+    }
+    // Of a device that is not listed nobody is the head of section, not even one whose section has no name.
+    collector.set_ledger(Ledger::default());
+    let head = person("sato", Role::SectionHead, Some("医事課"));
+    assert!(matches!(decisions::consult(&collector, &key, &head, "使う").await, Err(QueryError::Refused(_))));
+    assert_eq!(violations::violation(&collector, &key).unwrap(), before);
+    assert!(collector.shelves.history(&key).unwrap().is_empty());
+    assert_eq!(collector.shelves.chronicle_head().unwrap(), logged);
 }
