@@ -12,6 +12,7 @@ use crate::Collector;
 use crate::chronicle::What;
 use crate::store::{Batch, StoreError};
 
+mod extract;
 mod judging;
 pub(crate) mod links;
 #[cfg(test)]
@@ -19,11 +20,16 @@ mod lives;
 #[cfg(test)]
 mod tests;
 
+use extract::Extracts;
 use judging::Job;
 use links::Links;
 
 /// Devices that are judged and committed together: a nudge waits for no more than these.
 const CHUNK: usize = 32;
+
+/// Devices of a walk over all that are judged and committed together: each commit waits for the disk once, and whoever
+/// decides something meanwhile waits for one of them.
+const WALKED_CHUNK: usize = 256;
 
 /// How often the clock is looked at: dates turn and machines fall silent with no event. Failed judgements are tried again then.
 const TICK: Duration = Duration::from_secs(60);
@@ -140,13 +146,15 @@ fn hour_of(at: Timestamp) -> i64 {
 pub(crate) struct Evaluator {
     collector: Arc<Collector>,
     links: Links,
+    /// The ledger in force, sorted for judging; kept until it changes.
+    extracts: Option<Arc<Extracts>>,
     rest: VecDeque<Job>,
     stop: watch::Receiver<bool>,
 }
 
 impl Evaluator {
     pub(crate) fn new(collector: Arc<Collector>, stop: watch::Receiver<bool>) -> Self {
-        Evaluator { collector, links: Links::default(), rest: VecDeque::new(), stop }
+        Evaluator { collector, links: Links::default(), extracts: None, rest: VecDeque::new(), stop }
     }
 
     /// Does what waits, and everything where `everything` is due. False: something failed and waits for the next tick.
@@ -177,8 +185,13 @@ impl Evaluator {
     async fn step(&mut self, waiting: &Waiting) -> Result<(), StoreError> {
         if waiting.all || !self.links.are_of(&self.collector.ledger()) {
             let collector = Arc::clone(&self.collector);
-            self.links = blocking(move || Links::make(&collector)).await?;
-            self.rest = judging::all_jobs(&self.collector, &self.links)?.into();
+            let made = blocking(move || {
+                let links = Links::make(&collector)?;
+                let jobs = judging::all_jobs(&collector, &links)?;
+                Ok((links, jobs))
+            });
+            let (links, jobs) = made.await?;
+            (self.links, self.rest) = (links, jobs.into());
         } else if !waiting.endpoints.is_empty() {
             let mut jobs = Vec::new();
             for endpoint in &waiting.endpoints {
@@ -192,20 +205,41 @@ impl Evaluator {
                 self.judge(chunk.to_vec()).await?;
             }
         }
-        let chunk: Vec<Job> = self.rest.drain(..self.rest.len().min(CHUNK)).collect();
+        let chunk: Vec<Job> = self.rest.drain(..self.rest.len().min(WALKED_CHUNK)).collect();
         if chunk.is_empty() { Ok(()) } else { self.judge(chunk).await }
     }
 
-    async fn judge(&self, jobs: Vec<Job>) -> Result<(), StoreError> {
+    /// The ledger in force, sorted.
+    async fn extracts(&mut self) -> Result<Arc<Extracts>, StoreError> {
+        let ledger = self.collector.ledger_in_force();
+        match &self.extracts {
+            Some(extracts) if extracts.are_of(&ledger) => Ok(Arc::clone(extracts)),
+            _ => {
+                self.extracts = None;
+                let made = Arc::new(blocking(move || Ok(Extracts::of(ledger))).await?);
+                self.extracts = Some(Arc::clone(&made));
+                Ok(made)
+            }
+        }
+    }
+
+    async fn judge(&mut self, jobs: Vec<Job>) -> Result<(), StoreError> {
         let collector = Arc::clone(&self.collector);
-        let _judging = self.collector.judging.lock().await;
+        // Sorted before anybody has to wait, and anew in the rare case that the ledger changes just then.
+        let mut extracts = self.extracts().await?;
+        let judging = Arc::clone(&self.collector);
+        let _judging = judging.judging.lock().await;
+        if !extracts.are_of(&self.collector.ledger_in_force()) {
+            extracts = self.extracts().await?;
+        }
         if !self.links.are_of(&self.collector.ledger()) {
             // The ledger changed meanwhile: what was prepared is of the old one.
             self.collector.evaluation.put_back([], true);
             return Ok(());
         }
         let span = tracing::info_span!("evaluation", devices = jobs.len());
-        let notices = blocking(move || span.in_scope(|| judging::judge(&collector, &jobs))).await?;
+        let notices =
+            blocking(move || span.in_scope(|| judging::judge(&collector, &extracts, &jobs))).await?;
         if notices > 0 {
             self.collector.outbox_filled.notify_one();
         }

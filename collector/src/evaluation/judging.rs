@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use daicho_proto::endpoint::EndpointId;
 use daicho_rules::articles::{self, Judged};
 use daicho_rules::evidence::Evidence;
+use daicho_rules::ledger::Ledger;
 use daicho_rules::linking::Surroundings;
 use daicho_rules::record::EndpointRecord;
 use daicho_rules::rule::Kind;
 use daicho_rules::violation::{Change, State, Step, StepKind, Violation, reconcile};
 use jiff::{SignedDuration, Timestamp};
 
+use super::extract::Extracts;
 use super::links::Links;
 use crate::Collector;
 use crate::chronicle::{Chronicle, What};
@@ -19,6 +21,12 @@ use crate::store::{Batch, StoreError};
 
 /// That a violation is still seen is written this often: more often is wear without news.
 const LAST_SEEN_STEP: SignedDuration = SignedDuration::from_hours(1);
+
+/// Threads on which the rules are asked: more would take the cores of the intake on a large machine.
+const THREADS_MAX: usize = 4;
+
+/// Devices for which a thread is worth its start.
+const SHARE_MIN: usize = 16;
 
 /// Who is named in what nobody but the rules decided.
 const DAICHO: &str = "daicho";
@@ -64,16 +72,17 @@ pub(super) fn all_jobs(collector: &Collector, links: &Links) -> Result<Vec<Job>,
 }
 
 /// Judges devices and commits what changed; returns how many notices were added. `Collector::judging` is held.
-pub(super) fn judge(collector: &Collector, jobs: &[Job]) -> Result<usize, StoreError> {
+pub(super) fn judge(collector: &Collector, extracts: &Extracts, jobs: &[Job]) -> Result<usize, StoreError> {
     let begun = std::time::Instant::now();
     let now = collector.clock.now();
     let mut batch = Batch::default();
     let chronicle = Chronicle::open(&collector.shelves)?;
     let mut notices = Notices { next: collector.shelves.last_notice()? + 1, added: 0, chronicle };
-    for job in jobs {
-        match &job.gone {
-            Some(moved_to) => end(collector, job, moved_to.as_deref(), now, &mut batch, &mut notices)?,
-            None => judge_one(collector, job, now, &mut batch, &mut notices)?,
+    for (job, ruled) in jobs.iter().zip(rule_all(collector, extracts, jobs, now)) {
+        match (&job.gone, ruled?) {
+            (Some(moved_to), _) => end(collector, job, moved_to.as_deref(), now, &mut batch, &mut notices)?,
+            (None, Some(ruled)) => take_down(ruled, now, &mut batch, &mut notices),
+            (None, None) => {}
         }
     }
     let changes = batch.changes.len();
@@ -86,39 +95,99 @@ pub(super) fn judge(collector: &Collector, jobs: &[Job]) -> Result<usize, StoreE
     Ok(notices.added)
 }
 
-fn judge_one(
+/// What the rules say of a device, and what of it is to be written.
+struct Ruled {
+    /// The changes that are worth writing, each with the number of its step.
+    changes: Vec<(Change, usize)>,
+    before: Option<DeviceVerdicts>,
+    verdicts: DeviceVerdicts,
+    heard: Option<Timestamp>,
+}
+
+/// Asks the rules about all devices, on as many threads as there are cores: nothing is written meanwhile.
+fn rule_all(
     collector: &Collector,
-    job: &Job,
+    extracts: &Extracts,
+    jobs: &[Job],
     now: Timestamp,
-    batch: &mut Batch,
-    notices: &mut Notices,
-) -> Result<(), StoreError> {
-    let ledger = collector.ledger_in_force();
-    let device = job.row.and_then(|index| ledger.devices.get(index));
-    let reporting = reporting(collector, &job.endpoints)?;
-    let evidence =
-        |record| Evidence { record, device, ledger: &ledger, now, surroundings: &job.surroundings };
-    let freshest = evidence(reporting.first().map(|(_, record)| record));
-    let mut judged = articles::judge(&freshest);
-    for (_, record) in reporting.iter().skip(1) {
-        merge(&mut judged, articles::judge(&evidence(Some(record))));
-    }
-    let known = collector.shelves.violations_of(&job.device)?;
-    for change in reconcile(&known, &job.device, &judged, &freshest) {
-        if change.step.is_none() && !worth_writing(&known, &change.violation) {
-            continue;
-        }
-        keep(collector, change, now, batch, notices)?;
-    }
-    let verdicts = DeviceVerdicts {
-        device: job.device.clone(),
-        group: device.and_then(|device| device.group.clone()),
-        endpoints: reporting.iter().map(|(endpoint, _)| *endpoint).collect(),
-        judged_at: now,
-        rules: judged.into_iter().map(verdict).collect(),
+) -> Vec<Result<Option<Ruled>, StoreError>> {
+    let ask = |jobs: &[Job]| -> Vec<Result<Option<Ruled>, StoreError>> {
+        let asked = jobs.iter().map(|job| match job.gone {
+            Some(_) => Ok(None),
+            None => rule(collector, extracts, job, now).map(Some),
+        });
+        asked.collect()
     };
-    let before = collector.shelves.verdicts_of(&job.device)?;
-    let heard = reporting.iter().filter_map(|(_, record)| record.last_heard).max();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+    let share = jobs.len().div_ceil(cores).max(SHARE_MIN);
+    let (Some(own), others) = (jobs.chunks(share).next(), jobs.chunks(share).skip(1)) else {
+        return Vec::new();
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = others.map(|jobs| scope.spawn(move || ask(jobs))).collect();
+        let mut ruled = ask(own);
+        for other in others {
+            match other.join() {
+                Ok(other) => ruled.extend(other),
+                // A rule gave up: who called says so, as on its own thread.
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        ruled
+    })
+}
+
+fn rule(collector: &Collector, extracts: &Extracts, job: &Job, now: Timestamp) -> Result<Ruled, StoreError> {
+    let device = job.row.and_then(|index| extracts.device(index));
+    let reporting = reporting(collector, &job.endpoints)?;
+    let known = collector.shelves.violations_of(&job.device)?;
+    let judge = |ledger: &Ledger| {
+        let evidence = |record| Evidence { record, device, ledger, now, surroundings: &job.surroundings };
+        let freshest = evidence(reporting.first().map(|(_, record)| record));
+        let mut judged = articles::judge(&freshest);
+        for (_, record) in reporting.iter().skip(1) {
+            merge(&mut judged, articles::judge(&evidence(Some(record))));
+        }
+        let changes = reconcile(&known, &job.device, &judged, &freshest);
+        (judged, changes)
+    };
+    let records = reporting.iter().map(|(_, record)| record);
+    let (judged, changes) = extracts.with(device, records, judge);
+    // In every test that judges: the extract says what the whole ledger says.
+    #[cfg(test)]
+    assert_eq!(format!("{:?}", (&judged, &changes)), format!("{:?}", judge(&collector.ledger_in_force())));
+    let mut worth = Vec::new();
+    for change in changes {
+        if change.step.is_some() || worth_writing(&known, &change.violation) {
+            // What was never seen before has no history.
+            let is_known = known.iter().any(|old| old.key == change.violation.key);
+            let steps = match (&change.step, is_known) {
+                (Some(_), true) => collector.shelves.history_lines(&change.violation.key)?.len(),
+                _ => 0,
+            };
+            worth.push((change, steps));
+        }
+    }
+    Ok(Ruled {
+        changes: worth,
+        before: collector.shelves.verdicts_of(&job.device)?,
+        heard: reporting.iter().filter_map(|(_, record)| record.last_heard).max(),
+        verdicts: DeviceVerdicts {
+            device: job.device.clone(),
+            group: device.and_then(|device| device.group.clone()),
+            endpoints: reporting.iter().map(|(endpoint, _)| *endpoint).collect(),
+            judged_at: now,
+            rules: judged.into_iter().map(verdict).collect(),
+        },
+    })
+}
+
+/// Puts what the rules said into the batch, with its entries of the log.
+fn take_down(ruled: Ruled, now: Timestamp, batch: &mut Batch, notices: &mut Notices) {
+    let Ruled { changes, before, verdicts, heard } = ruled;
+    for (change, steps) in changes {
+        keep(change, steps, now, batch, notices);
+    }
     let same = |before: &DeviceVerdicts| {
         // Whoever waits for a report to be judged compares these two times.
         heard.is_none_or(|heard| heard <= before.judged_at)
@@ -131,7 +200,6 @@ fn judge_one(
     if !before.as_ref().is_some_and(same) {
         batch.put_verdicts(&verdicts);
     }
-    Ok(())
 }
 
 /// The records of a device's endpoints, the one that was heard last first. An endpoint that said nothing since another
@@ -224,7 +292,8 @@ fn end(
             evidence: old.evidence.clone(),
         };
         let violation = Violation { state: State::Resolved, exception: None, ..old };
-        keep(collector, Change { violation, step: Some(step) }, now, batch, notices)?;
+        let steps = collector.shelves.history_lines(&violation.key)?.len();
+        keep(Change { violation, step: Some(step) }, steps, now, batch, notices);
     }
     if collector.shelves.verdicts_of(&job.device)?.is_some() {
         batch.remove_verdicts(&job.device);
@@ -241,20 +310,14 @@ struct Notices {
     added: usize,
 }
 
-fn keep(
-    collector: &Collector,
-    change: Change,
-    now: Timestamp,
-    batch: &mut Batch,
-    notices: &mut Notices,
-) -> Result<(), StoreError> {
+/// Puts one change into the batch; `number`: of its step, from 0 on.
+fn keep(change: Change, number: usize, now: Timestamp, batch: &mut Batch, notices: &mut Notices) {
     if let Some((at, by, what)) = What::of_change(&change) {
         notices.chronicle.append(batch, at, &by, what);
     }
     let Change { violation, step } = change;
     batch.put_violation(&violation);
-    let Some(step) = step else { return Ok(()) };
-    let number = collector.shelves.history(&violation.key)?.len();
+    let Some(step) = step else { return };
     batch.put_step(&violation.key, number, &step);
     tracing::info!(key = ?violation.key, what = ?step.what, "Violation changed.");
     let news = matches!(
@@ -270,5 +333,4 @@ fn keep(
         notices.next += 1;
         notices.added += 1;
     }
-    Ok(())
 }

@@ -18,6 +18,7 @@ use daicho_rules::rule::Proof;
 use daicho_rules::violation::{State, Violation, key, reconcile};
 use jiff::{Timestamp, ToSpan};
 
+use super::extract::Extracts;
 use super::judging;
 use super::links::Links;
 use crate::Collector;
@@ -200,7 +201,8 @@ impl World {
         self.collector.shelves.commit(batch).unwrap();
         let links = Links::make(&self.collector).unwrap();
         let jobs = judging::all_jobs(&self.collector, &links).unwrap();
-        judging::judge(&self.collector, &jobs).unwrap();
+        let extracts = Extracts::of(self.collector.ledger_in_force());
+        judging::judge(&self.collector, &extracts, &jobs).unwrap();
         let today = japanese_date(self.now());
         for (index, (rule, subject)) in SUBJECTS.into_iter().enumerate() {
             let said = self.said(index);
