@@ -356,7 +356,7 @@ fn entry(number: u64, officer: &str, reason: &str) -> Entry {
 fn not_adopted(error: ImportError) -> QueryError {
     match error {
         ImportError::Store(error) => QueryError::Store(error),
-        ImportError::Newer(newer) => QueryError::Refused(importing::newer_text(&newer)),
+        ImportError::Newer(meanwhile) => QueryError::Refused(meanwhile.text()),
         ImportError::Faults(faults) => QueryError::Refused(Text::new(faults.to_string(), faults.to_string())),
     }
 }

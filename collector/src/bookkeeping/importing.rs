@@ -1,7 +1,6 @@
 //! An import: all of a ledger or nothing of it, with its number, who brought it, and when.
 
 use daicho_rules::ledger::Ledger;
-use daicho_rules::text::Text;
 
 use super::difference::{Change, differences};
 use super::fault::Faults;
@@ -15,6 +14,10 @@ use crate::applications::bringing::Brought;
 use crate::chronicle::{Chronicle, What};
 use crate::shelves::LedgerVersion;
 use crate::store::{Batch, StoreError};
+
+pub mod meanwhile;
+
+use meanwhile::Meanwhile;
 
 /// What an operator brings.
 #[derive(Clone, Debug, Default)]
@@ -48,9 +51,9 @@ pub enum ImportError {
     /// The ledger has faults.
     #[error("{0}")]
     Faults(Faults),
-    /// Somebody else was faster.
-    #[error("version {} was imported meanwhile", .0.number)]
-    Newer(LedgerVersion),
+    /// The ledger went on after the version that was edited.
+    #[error("version {} was imported meanwhile", .0.newest.number)]
+    Newer(Box<Meanwhile>),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -139,11 +142,14 @@ fn adopt_with(
     let Entry { source, note, based_on, operator, decision, beside } = entry;
     let now = collector.clock.now();
     let versions = collector.shelves.ledger_versions()?;
-    if let Some(newer) = written_meanwhile(&versions, based_on, &operator) {
-        return Err(ImportError::Newer(newer.clone()));
-    }
     let before = collector.ledger();
     let changes = differences(&before, &ledger);
+    // What holds already undoes nobody's work, whatever it was made from.
+    if !changes.is_empty()
+        && let Some(meanwhile) = Meanwhile::since(&collector.shelves, &versions, based_on, &before)?
+    {
+        return Err(ImportError::Newer(Box::new(meanwhile)));
+    }
     let unchanged = versions.last().filter(|_| changes.is_empty()).cloned();
     let number = versions.last().map_or(1, |version| version.number + 1);
     let mut batch = Batch::default();
@@ -195,30 +201,6 @@ fn adopt_with(
     let by = version.imported_by.as_str();
     tracing::info!(version = version.number, by, changes = changes.len(), "Ledger imported.");
     Ok((version, changes))
-}
-
-/// The newest version by somebody else after the one that was edited: importing would undo it unseen.
-fn written_meanwhile<'a>(
-    versions: &'a [LedgerVersion],
-    based_on: Option<u64>,
-    operator: &str,
-) -> Option<&'a LedgerVersion> {
-    let based_on = based_on?;
-    versions.iter().rev().find(|version| version.number > based_on && version.imported_by != operator)
-}
-
-/// What to say of a version that came between.
-pub fn newer_text(newer: &LedgerVersion) -> Text {
-    let LedgerVersion { number, imported_by, imported_at, .. } = newer;
-    let day = daicho_proto::time::japanese_date(*imported_at);
-    Text::new(
-        format!(
-            "この台帳の元になった版より後に、{imported_by} さんが {day} に第 {number} 版を取り込んでいます。`daicho ledger diff` で違いを確かめ、それでよければ `--based-on {number}` を付けて取り込んでください。"
-        ),
-        format!(
-            "{imported_by} imported version {number} on {day}, after the version that this ledger is based on; look at `daicho ledger diff`, and if your ledger is to replace it, import with `--based-on {number}`"
-        ),
-    )
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ impl Bookkeeping for BookkeepingService {
                 changes_json: Vec::new(),
                 faults: faults.0.into_iter().map(wire::fault_to_wire).collect(),
             })),
-            Err(ImportError::Newer(newer)) => Err(told::refused(&importing::newer_text(&newer))),
+            Err(ImportError::Newer(meanwhile)) => Err(told::refused(&meanwhile.text())),
             Err(ImportError::Store(error)) => Err(failed(&error)),
         }
     }

@@ -75,11 +75,49 @@ async fn nobody_undoes_somebody_else_s_edit_unseen() {
     import(&collector, submission(TWO, Some(1)), "suzuki").await.unwrap();
     let three = "device_id\nSV-01\n";
     let refused = import(&collector, submission(three, Some(1)), "sato").await;
-    let Err(ImportError::Newer(newer)) = refused else { panic!("version 2 came between") };
-    assert_eq!((newer.number, newer.imported_by.as_str()), (2, "suzuki"));
+    let Err(ImportError::Newer(meanwhile)) = refused else { panic!("version 2 came between") };
+    assert_eq!((meanwhile.newest.number, meanwhile.newest.imported_by.as_str()), (2, "suzuki"));
+    let told = meanwhile.text();
+    for words in ["第 1 版を元に", "第 2 版（suzuki さん", "機器 SV-01 を変更、機器 SV-02 を追加。"]
+    {
+        assert!(told.ja.contains(words), "{words}: {}", told.ja);
+    }
+    assert!(told.en.contains("devices SV-01 changed, devices SV-02 added."), "{}", told.en);
     assert_eq!(collector.ledger().devices.len(), 2);
     import(&collector, submission(three, Some(2)), "sato").await.expect("having seen version 2");
     import(&collector, submission(ONE, Some(2)), "suzuki").await.expect_err("version 3 is sato's");
+}
+
+#[tokio::test]
+async fn two_workbooks_of_one_person_undo_each_other_no_more_than_those_of_two() {
+    let collector = collector();
+    import(&collector, submission(ONE, None), "suzuki").await.unwrap();
+    import(&collector, submission(TWO, Some(1)), "suzuki").await.unwrap();
+    let refused = import(&collector, submission("device_id\nSV-03\n", Some(1)), "suzuki").await;
+    assert!(matches!(refused, Err(ImportError::Newer(_))), "the version decides, not the name");
+    assert_eq!(collector.ledger().devices.len(), 2, "nothing was overwritten");
+    let again = import(&collector, submission(TWO, Some(1)), "suzuki").await.unwrap();
+    assert_eq!((again.version.number, again.changes.len()), (2, 0), "the same file twice undoes nothing");
+}
+
+#[tokio::test]
+async fn a_long_history_and_hostile_names_are_told_within_a_header() {
+    let collector = collector();
+    import(&collector, submission(ONE, None), "suzuki").await.unwrap();
+    for version in 2..10 {
+        let rows: String =
+            (0..100).map(|row| format!("\u{1b}[2J端末{version}-{row}{}\n", "長".repeat(60))).collect();
+        import(&collector, submission(&format!("device_id\n{rows}"), None), &"田".repeat(200)).await.unwrap();
+    }
+    let refused = import(&collector, submission(ONE, Some(1)), "sato").await;
+    let Err(ImportError::Newer(meanwhile)) = refused else { panic!("eight versions came between") };
+    let told = meanwhile.text();
+    assert_eq!((meanwhile.steps.len(), meanwhile.untold), (5, 3));
+    assert!(told.ja.contains("それより前に 3 版") && told.ja.contains("ほか"), "{}", told.ja);
+    assert!(told.ja.chars().chain(told.en.chars()).all(|c| !c.is_control()));
+    // The English sentence travels percent-encoded as the message, both in Base64 as the details.
+    let header = 3 * told.en.len() + serde_json::to_vec(&told).unwrap().len() * 4 / 3;
+    assert!(header < 12 * 1024, "{header} bytes");
 }
 
 #[tokio::test]
