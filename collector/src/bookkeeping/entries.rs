@@ -328,12 +328,9 @@ fn tell(sheet: &Sheet<'_>, seen: BTreeMap<&'static str, Vec<u32>>, remarks: &mut
         );
         say("hidden_columns", Vec::new(), text);
     }
-    if sheet.grid.looks_unread {
-        let text = Text::new(
-            "取り消し線、非表示、結合セルは .xls と .ods では読み取れません。廃棄済みの行は状態の列に書くか、.xlsx で保存してください。",
-            "what is struck through, hidden or merged cannot be told in .xls and .ods: write what is retired into the column for the status, or save it as .xlsx.",
-        );
-        say("looks_unread", Vec::new(), text);
+    if sheet.grid.hidden {
+        let text = Text::new("非表示のシートも読み取りました。", "a hidden sheet: it was read too.");
+        say("hidden_sheet", Vec::new(), text);
     }
     let by_name = super::headings::recognise(sheet.grid.title()).is_some();
     if location_of_title(sheet, by_name) {

@@ -15,8 +15,8 @@ pub struct Grid {
     pub rows: Vec<GridRow>,
     /// Columns that nobody sees, counted from 0. Not sent: the person is told where the file lies.
     pub hidden_columns: Vec<usize>,
-    /// Whether nobody could tell what is struck through, hidden or merged in it. Not sent either.
-    pub looks_unread: bool,
+    /// Whether nobody sees the whole sheet. Not sent either.
+    pub hidden: bool,
 }
 
 impl Grid {

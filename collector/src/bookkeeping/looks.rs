@@ -1,4 +1,4 @@
-//! What calamine does not tell of an .xlsx sheet: merged ranges, hidden rows and columns, text that is half struck
+//! What calamine does not tell of a sheet. Here of an .xlsx: merged ranges, hidden rows and columns, text that is half struck
 //! through, formulas that nobody has calculated (ECMA-376 part 1, 18.3 and 18.4).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +10,9 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::grid::{Cell, GridRow, Mark};
 use super::limits::{CELLS_MAX, COLUMNS_MAX};
+
+pub mod old_workbook;
+pub mod open_document;
 
 /// What a cell's style says.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +38,11 @@ impl Look {
             zeros: if zeros { code.len() } else { 0 },
             exponent: code.contains("E+"),
         }
+    }
+
+    /// A whole number as Excel shows it.
+    pub fn whole(self, number: i64) -> Cell {
+        Cell::Text(format!("{number:0>width$}", width = if number < 0 { 0 } else { self.zeros }))
     }
 
     /// A number as Excel shows it, where its format makes another text of it.
@@ -109,6 +117,21 @@ pub struct Structure {
     left: BTreeMap<(u32, u32), String>,
     uncalculated: BTreeSet<(u32, u32)>,
     partly: BTreeSet<u32>,
+}
+
+/// What a sheet looks like whose parser tells no style either.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// What is merged, hidden and struck through in part.
+    pub structure: Structure,
+    looks: BTreeMap<(u32, u32), Look>,
+}
+
+impl Seen {
+    /// The look of a cell, by row and column counted from 0.
+    pub fn look(&self, at: (u32, u32)) -> Look {
+        self.looks.get(&at).copied().unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

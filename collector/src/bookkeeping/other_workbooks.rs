@@ -1,9 +1,10 @@
 //! Workbooks of the old form (.xls) and of LibreOffice (.ods) as grids. Their parser holds whole sheets; what they unfold
 //! to was counted before.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 
-use calamine::{Data, Ods, Range, Reader, SheetType, Xls};
+use calamine::{Data, Ods, Range, Reader, SheetType, SheetVisible, Xls};
 use daicho_rules::text::Text;
 use jiff::civil::Date;
 
@@ -11,6 +12,7 @@ use super::comma_separated::too_big;
 use super::fault::{Fault, Faults};
 use super::grid::{Cell, Grid, GridRow};
 use super::limits::{CELL_BYTES_MAX, COLUMNS_MAX, CONTENT_CELLS_MAX, ROWS_MAX};
+use super::looks::{self, Look, Seen};
 use super::workbook::unreadable;
 use super::{compound, dates, records};
 
@@ -25,7 +27,8 @@ pub fn open_xls(file: &str, bytes: &[u8]) -> Result<Vec<Grid>, Faults> {
         return Err(has_password(file));
     }
     let workbook = streams.iter().find(|stream| WORKBOOK.contains(&stream.name.as_str()));
-    let cells = workbook.and_then(|stream| records::cells(&stream.content));
+    let stream = workbook.ok_or_else(|| unreadable(file, "it holds no workbook of its own"))?;
+    let cells = records::cells(&stream.content);
     let cells = cells.ok_or_else(|| unreadable(file, "it holds no workbook of its own"))?;
     if cells > CONTENT_CELLS_MAX {
         let expected = Text::new(
@@ -40,7 +43,10 @@ pub fn open_xls(file: &str, bytes: &[u8]) -> Result<Vec<Grid>, Faults> {
         calamine::XlsError::Password => has_password(file),
         error => unreadable(file, &error.to_string()),
     })?;
-    sheets(file, workbook)
+    // What is struck through is gone: whoever cannot see it must not take it for an approval.
+    let looks = looks::old_workbook::sheets(&stream.content)
+        .ok_or_else(|| unreadable(file, "what is struck through in it cannot be told"))?;
+    sheets(file, workbook, looks)
 }
 
 /// Reads an .ods.
@@ -49,7 +55,8 @@ pub fn open_ods(file: &str, bytes: &[u8]) -> Result<Vec<Grid>, Faults> {
         calamine::OdsError::Password => has_password(file),
         error => unreadable(file, &error.to_string()),
     })?;
-    sheets(file, workbook)
+    let looks = looks::open_document::sheets(bytes).map_err(|reason| unreadable(file, &reason))?;
+    sheets(file, workbook, looks)
 }
 
 fn has_password(file: &str) -> Faults {
@@ -60,54 +67,56 @@ fn has_password(file: &str) -> Faults {
     Fault::of_file(file, expected).into()
 }
 
-fn sheets<'a, R>(file: &str, mut workbook: R) -> Result<Vec<Grid>, Faults>
+fn sheets<'a, R>(file: &str, mut workbook: R, mut looks: BTreeMap<String, Seen>) -> Result<Vec<Grid>, Faults>
 where
     R: Reader<Cursor<&'a [u8]>>,
     R::Error: std::fmt::Display,
 {
     let sheets = workbook.sheets_metadata().iter().filter(|sheet| sheet.typ == SheetType::WorkSheet);
-    let names: Vec<String> = sheets.map(|sheet| sheet.name.clone()).collect();
+    let sheets: Vec<(String, bool)> =
+        sheets.map(|sheet| (sheet.name.clone(), sheet.visible != SheetVisible::Visible)).collect();
     let mut grids = Vec::new();
-    for name in names {
+    for (name, hidden) in sheets {
         let range = workbook.worksheet_range(&name).map_err(|error| unreadable(file, &error.to_string()))?;
-        let rows = rows(file, &range)?;
-        grids.push(Grid {
-            file: file.to_owned(),
-            sheet: Some(name),
-            rows,
-            looks_unread: true,
-            ..Grid::default()
-        });
+        let mut seen = looks
+            .remove(&name.replace('\0', ""))
+            .ok_or_else(|| unreadable(file, "what is struck through in it cannot be told"))?;
+        let rows = rows(file, &range, &mut seen)?;
+        let hidden_columns = seen.structure.hidden_columns();
+        grids.push(Grid { file: file.to_owned(), sheet: Some(name), rows, hidden_columns, hidden });
     }
     Ok(grids)
 }
 
-fn rows(file: &str, range: &Range<Data>) -> Result<Vec<GridRow>, Faults> {
-    let Some((first_row, first_column)) = range.start() else { return Ok(Vec::new()) };
-    let mut rows = Vec::new();
-    for (number, found) in (first_row.saturating_add(1)..).zip(range.rows()) {
-        let mut cells = vec![Cell::Empty; first_column as usize];
-        cells.extend(found.iter().map(read_cell));
-        while cells.last().is_some_and(Cell::is_empty) {
-            cells.pop();
+fn rows(file: &str, range: &Range<Data>, seen: &mut Seen) -> Result<Vec<GridRow>, Faults> {
+    let Some(first) = range.start() else { return Ok(Vec::new()) };
+    let mut rows: BTreeMap<u32, looks::Row> = BTreeMap::new();
+    for (row, column, value) in range.used_cells() {
+        // Counted from the first filled cell; both within the file's own bounds.
+        let at = (
+            first.0.saturating_add(u32::try_from(row).unwrap_or(u32::MAX)),
+            first.1.saturating_add(u32::try_from(column).unwrap_or(u32::MAX)),
+        );
+        let look = seen.look(at);
+        let (cell, look) = seen.structure.amend(at, look.shown(read_cell(value, look)), look);
+        if cell.is_empty() {
+            continue;
         }
-        let too_long = |cell: &Cell| matches!(cell, Cell::Text(text) if text.len() > CELL_BYTES_MAX);
-        if cells.len() > COLUMNS_MAX || cells.iter().any(too_long) || (number > ROWS_MAX && !cells.is_empty())
-        {
+        let number = at.0.saturating_add(1);
+        let too_long = matches!(&cell, Cell::Text(text) if text.len() > CELL_BYTES_MAX);
+        if at.1 as usize >= COLUMNS_MAX || number > ROWS_MAX || too_long {
             return Err(too_big(file, number).into());
         }
-        if !cells.is_empty() {
-            rows.push(GridRow { number, cells, ..GridRow::default() });
-        }
+        rows.entry(number).or_default().put(at.1 as usize, cell, look);
     }
-    Ok(rows)
+    Ok(seen.structure.finish(rows))
 }
 
-fn read_cell(value: &Data) -> Cell {
+fn read_cell(value: &Data, look: Look) -> Cell {
     match value {
         Data::Empty => Cell::Empty,
         Data::String(text) => Cell::text(text),
-        Data::Int(number) => Cell::text(&number.to_string()),
+        Data::Int(number) => look.whole(*number),
         Data::Float(number) => Cell::Number(*number),
         Data::Bool(value) => Cell::text(if *value { "TRUE" } else { "FALSE" }),
         Data::Error(error) => Cell::Error(error.to_string()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use calamine::{DataRef, ExcelDateTime, ExcelDateTimeType, Reader, SheetType, Xlsx};
+use calamine::{DataRef, ExcelDateTime, ExcelDateTimeType, Reader, SheetType, SheetVisible, Xlsx};
 use daicho_rules::text::Text;
 use jiff::civil::Date;
 
@@ -54,11 +54,12 @@ fn read_sheets(file: &str, bytes: &[u8]) -> Result<Vec<Grid>, Faults> {
         Xlsx::new(Cursor::new(bytes)).map_err(|error| unreadable(file, &error.to_string()))?;
     let since_1904 = workbook.has_1904_epoch();
     let sheets = workbook.sheets_metadata().iter().filter(|sheet| sheet.typ == SheetType::WorkSheet);
-    let names: Vec<String> = sheets.map(|sheet| sheet.name.clone()).collect();
+    let names: Vec<(String, bool)> =
+        sheets.map(|sheet| (sheet.name.clone(), sheet.visible != SheetVisible::Visible)).collect();
     let mut structures = looks::structures(bytes).map_err(|reason| unreadable(file, &reason))?;
     let mut cells_left = CELLS_MAX;
     let mut grids = Vec::new();
-    for name in names {
+    for (name, hidden) in names {
         let of_sheet = |faults: Faults| {
             let faults = faults.0.into_iter();
             Faults(faults.map(|fault| Fault { sheet: Some(name.clone()), ..fault }).collect())
@@ -93,13 +94,7 @@ fn read_sheets(file: &str, bytes: &[u8]) -> Result<Vec<Grid>, Faults> {
         }
         let rows = structure.finish(rows);
         let hidden_columns = structure.hidden_columns();
-        grids.push(Grid {
-            file: file.to_owned(),
-            sheet: Some(name.clone()),
-            rows,
-            hidden_columns,
-            ..Grid::default()
-        });
+        grids.push(Grid { file: file.to_owned(), sheet: Some(name.clone()), rows, hidden_columns, hidden });
     }
     Ok(grids)
 }

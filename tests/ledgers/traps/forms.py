@@ -269,6 +269,53 @@ def _():
     return "ods", by_libreoffice(by_openpyxl(fill), "ods")
 
 
+def looks(book):
+    """What only looks say: struck through in whole and in part, hidden, merged, filled up with zeros."""
+    sheet = book.active
+    for row in [["機器ID", "ホスト名", "製造番号", "設置場所"], ["PC-1", "new1", 12, "本館"], ["PC-2", "ward2", 7, None], ["PC-3", "ward3", 11, None], ["PC-4", "ward4", 13, None]]:
+        sheet.append(row)
+    sheet["B2"] = CellRichText("new1", TextBlock(InlineFont(strike=True), "old1"))
+    for row in sheet["C2:C5"]:
+        row[0].number_format = "00000"
+    for cell in sheet[3]:
+        cell.font = Font(strike=True)
+    sheet.merge_cells("D2:D4")
+    sheet.row_dimensions[4].hidden = True
+    sheet.column_dimensions["C"].hidden = True
+    media = book.create_sheet("外部記録媒体")
+    for row in [["媒体ID", "製造番号", "承認者"], ["U1", "AA01", "事務長"], ["U2", "AA02", "事務長"], ["U3", "AA03", "事務長"]]:
+        media.append(row)
+    for cell in media[3]:
+        cell.font = Font(strike=True)
+    media.sheet_state = "hidden"
+
+
+LOOKS = {
+    "devices": [
+        {"device_id": "PC-1", "hostname": "new1", "serial_number": "00012", "location": "本館", "status": "in_use"},
+        {"device_id": "PC-2", "hostname": "ward2", "serial_number": "00007", "location": "本館", "status": "retired"},
+        {"device_id": "PC-3", "hostname": "ward3", "serial_number": "00011", "location": "本館", "status": "in_use"},
+        {"device_id": "PC-4", "hostname": "ward4", "serial_number": "00013", "location": None, "status": "in_use"}],
+    "media": [{"media_id": "U1"}, {"media_id": "U3"}],
+    "never": ["old1", "AA02"],
+}
+
+
+@trap("xlsx-looks", "what only looks say: struck through in whole and in part, hidden, merged, filled up with zeros", **LOOKS)
+def _():
+    return "xlsx", by_openpyxl(looks)
+
+
+@trap("ods-looks", "the same in the form of LibreOffice: a withdrawn approval that is struck through is none", **LOOKS)
+def _():
+    return "ods", by_libreoffice(by_openpyxl(looks), "ods")
+
+
+@trap("xls-looks", "the same in the old form", **LOOKS)
+def _():
+    return "xls", by_libreoffice(by_openpyxl(looks), "xls")
+
+
 def locked(workbook):
     out = io.BytesIO()
     file = OOXMLFile(io.BytesIO(workbook))
