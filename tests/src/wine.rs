@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -27,6 +28,11 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where the agent lies, as its installer puts it.
 pub const AGENT: &str = r"C:\Program Files\Daicho\daicho-agent.exe";
+
+/// The folders of machines that are gone, open until the tests' process ends, so that none of their inodes is given out
+/// again: Wine finds the server of a prefix by its folder's inode, and the next machine would meet what is left of an
+/// earlier one.
+static GONE: Mutex<Vec<File>> = Mutex::new(Vec::new());
 
 /// One Windows machine.
 pub struct Wine {
@@ -137,6 +143,9 @@ impl Wine {
 
 impl Drop for Wine {
     fn drop(&mut self) {
+        if let Ok(folder) = File::open(self.prefix()) {
+            GONE.lock().unwrap_or_else(PoisonError::into_inner).push(folder);
+        }
         // Ends every process of this prefix and of no other, and waits for them.
         let _ = self.bare("timeout").args(["30", "wineserver", "-k"]).status();
         // One that does not listen to its server any more would keep the folder.
