@@ -32,6 +32,7 @@ pub mod reading;
 pub mod records;
 pub mod references;
 pub mod remarks;
+pub mod remembered;
 pub mod repeated;
 pub mod row_reader;
 pub mod sheets;

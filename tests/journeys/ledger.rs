@@ -119,3 +119,62 @@ fn a_password_reaches_neither_the_collector_nor_anybody_s_screen() {
     }
     assert!(bytes > 0);
 }
+
+#[test]
+fn what_a_person_said_of_a_sheet_holds_for_the_next_that_is_laid_out_alike_and_for_no_other() {
+    let site = Site::start("");
+    let work = site.folder("ward");
+    let path = |name: &str| work.join(name).to_str().expect("a temporary path is text").to_owned();
+    let month = |name: &str, text: &str| fs::write(work.join(name), text).expect("written");
+    fs::create_dir_all(work.join("10")).expect("a temporary folder can be written");
+    fs::create_dir_all(work.join("11")).expect("a temporary folder can be written");
+    month("10/devices.csv", "機器ID,呼び名,区分\nPC-01,ward-1,端末\n");
+
+    // The proposal keeps what it does not know as the hospital's own; a person corrects it.
+    let proposal = path("mapping.json");
+    expect(&site.daicho(&["ledger", "read", &path("10"), "--write-mapping", &proposal]), 0);
+    let over = site.daicho(&["ledger", "read", &path("10"), "--write-mapping", &proposal]);
+    assert!(complaint(&over).contains("mapping.json"));
+    let text = fs::read_to_string(&proposal).expect("the proposal");
+    assert!(text.contains(r#""呼び名": "extra""#), "{text}");
+    fs::write(&proposal, text.replace(r#""呼び名": "extra""#, r#""呼び名": "hostname""#)).expect("written");
+    expect(&site.daicho(&["ledger", "import", &path("10"), "--mapping", &proposal]), 0);
+    let known = site.daicho_json(&["ledger", "mappings"]);
+    assert_eq!(known["mappings"][0]["columns"]["呼び名"], "hostname", "{known}");
+    assert_eq!(known["mappings"][0]["by"], "suzuki");
+
+    // The next month's file needs no word, and says so.
+    month("11/devices.csv", "機器ID,呼び名,区分\nPC-01,ward-1,端末\nPC-02,ward-2,端末\n");
+    let told = site.daicho(&["ledger", "import", &path("11")]);
+    let said = format!("{}{}", expect(&told, 0), String::from_utf8_lossy(&told.stderr));
+    assert!(said.contains("the mapping that suzuki settled on"), "{said}");
+    expect(&site.daicho(&["ledger", "export", &path("out.json")]), 0);
+    let ledger: serde_json::Value =
+        serde_json::from_slice(&fs::read(work.join("out.json")).expect("the export")).expect("JSON");
+    assert_eq!(ledger["devices"][1]["hostname"], "ward-2", "{ledger}");
+
+    // Another layout is told, and its columns are not read by the old word.
+    month("11/devices.csv", "機器ID,区分,呼び名\nPC-01,端末,ward-9\n");
+    let told = site.daicho(&["ledger", "import", &path("11")]);
+    let said = format!("{}{}", expect(&told, 0), String::from_utf8_lossy(&told.stderr));
+    assert!(said.contains("was not used"), "{said}");
+    expect(&site.daicho(&["ledger", "export", &path("changed.json")]), 0);
+    let text = fs::read_to_string(work.join("changed.json")).expect("the export");
+    assert!(!text.contains(r#""hostname": "ward-9""#), "{text}");
+
+    // Forgotten is forgotten, once; and the log knows who said and who forgot.
+    expect(&site.daicho(&["ledger", "mappings", "--forget", "devices"]), 0);
+    assert!(complaint(&site.daicho(&["ledger", "mappings", "--forget", "devices"])).contains("devices"));
+    assert_eq!(site.daicho_json(&["ledger", "mappings"])["mappings"].as_array().map(Vec::len), Some(0));
+    let log = path("log.jsonl");
+    expect(&site.daicho(&["log", "export", &log]), 0);
+    expect(&site.daicho(&["verify", &log]), 0);
+    let log = fs::read_to_string(&log).expect("the log");
+    assert!(log.contains("remembered") && log.contains("forgotten"), "{log}");
+
+    // Without a collector: the file beside the ledger, with a word of it.
+    fs::copy(&proposal, work.join("11/daicho-mapping.json")).expect("a copy");
+    let read = site.daicho(&["ledger", "read", &path("11"), "--format", "json"]);
+    let answer = expect(&read, 0);
+    assert!(answer.contains("this mapping beside the ledger was used"), "{answer}");
+}

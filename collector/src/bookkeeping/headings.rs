@@ -266,7 +266,7 @@ fn matched(
 }
 
 /// A heading without its marks and remarks: `※機器ID（必須）` is `機器id`.
-fn heading_key(text: &str) -> String {
+pub(super) fn heading_key(text: &str) -> String {
     let folded = fold(text);
     let bare = folded.split_once('(').map_or(folded.as_str(), |(before, _)| before);
     let bare: String = bare.chars().filter(|c| !matches!(c, '※' | '*' | ':' | '★' | '●' | '.')).collect();

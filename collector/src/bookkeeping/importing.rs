@@ -1,12 +1,14 @@
 //! An import: all of a ledger or nothing of it, with its number, who brought it, and when.
 
 use daicho_rules::ledger::Ledger;
+use jiff::Timestamp;
 
 use super::difference::{Change, differences};
 use super::fault::Faults;
 use super::headings::Mapping;
 use super::passwords::Passwords;
 use super::reading::{self, Opened};
+use super::remembered::{self, Remembered};
 use super::sheets::Known;
 use crate::Collector;
 use crate::applications::Approvals;
@@ -73,14 +75,49 @@ pub async fn import(
     let passwords = opened.passwords.clone();
     let known = Known::of_the_house();
     let based_on = based_on.or(opened.based_on);
+    let remembered = remembered::of(&opened.grids, &mapping, operator, Timestamp::UNIX_EPOCH);
     let reading = reading::interpret(opened, &mapping, &known);
     if !reading.faults.0.is_empty() {
         return Err(ImportError::Faults(reading.faults));
     }
     let entry = Entry { source, note, based_on, operator: operator.to_owned(), ..Entry::default() };
     let _judging = collector.judging.lock().await;
-    let (version, changes) = adopt_with(collector, reading.ledger, entry, &Approving::Whole, |_, _| {})?;
+    let at = collector.clock.now();
+    let earlier: Vec<Remembered> = collector.shelves.all(remembered::SHELF)?;
+    let fresh = remembered.into_iter().map(|told| Remembered { at, ..told });
+    let fresh = fresh.filter(|told| !earlier.iter().any(|one| one.key() == told.key() && one.says(told)));
+    let (version, changes) =
+        adopt_with(collector, reading.ledger, entry, &Approving::Whole, |batch, chronicle| {
+            for told in fresh {
+                batch.put_json(&told.key(), &told);
+                chronicle.append(batch, at, operator, settled(&told, "remembered"));
+            }
+        })?;
     Ok(Imported { version, changes, passwords })
+}
+
+/// What the log says of a mapping.
+fn settled(told: &Remembered, decision: &str) -> What {
+    What::Decision {
+        on: "mapping".to_owned(),
+        subject: told.sheet.clone(),
+        decision: decision.to_owned(),
+        note: None,
+        details: told.columns.clone(),
+    }
+}
+
+/// Forgets what was remembered of a sheet; whether there was something.
+pub async fn forget(collector: &Collector, sheet: &str, operator: &str) -> Result<bool, StoreError> {
+    let _judging = collector.judging.lock().await;
+    let key = remembered::key(sheet);
+    let Some(told) = collector.shelves.get::<Remembered>(&key)? else { return Ok(false) };
+    let mut batch = Batch::default();
+    batch.remove(key);
+    let mut chronicle = Chronicle::open(&collector.shelves)?;
+    chronicle.append(&mut batch, collector.clock.now(), operator, settled(&told, "forgotten"));
+    collector.shelves.commit(batch)?;
+    Ok(true)
 }
 
 /// Who brings a ledger, from where, and why.

@@ -16,6 +16,7 @@ use super::passwords::{self, Passwords};
 use super::plan::{SHEETS, SheetPlan};
 use super::references::{self, Place, Places};
 use super::remarks::Remark;
+use super::remembered::{self, Remembered};
 use super::row_reader::RowReader;
 use super::sheets::{self, Known};
 use super::workbook_edit::properties;
@@ -70,17 +71,24 @@ pub struct Opened {
     pub passwords: Option<Passwords>,
     /// The version of the ledger that an export says it is.
     pub based_on: Option<u64>,
+    /// See [`Reading::remarks`].
+    pub remarks: Vec<Remark>,
 }
 
 /// Opens files: decodes them, finds our sheets, and empties every column of passwords.
 pub fn open(files: &[RawFile], mapping: &Mapping) -> Opened {
+    open_remembering(files, mapping, &[]).0
+}
+
+/// The same with what was said of sheets before: answers the mapping that holds with it.
+pub fn open_remembering(files: &[RawFile], mapping: &Mapping, known: &[Remembered]) -> (Opened, Mapping) {
     let mut opened =
         Opened { files: files.iter().map(|file| file.name.clone()).collect(), ..Opened::default() };
     if files.len() > FILES_MAX {
         let expected =
             Text::new(format!("{FILES_MAX} 個以内のファイル"), format!("at most {FILES_MAX} files"));
         opened.faults.add(Fault::of_file(&files[0].name, expected));
-        return opened;
+        return (opened, mapping.clone());
     }
     for file in files {
         match grids(file) {
@@ -95,12 +103,14 @@ pub fn open(files: &[RawFile], mapping: &Mapping) -> Opened {
         .and_then(|grid| grid.rows.first()?.cell(1).shown().parse().ok())
         .or_else(|| files.iter().find_map(|file| properties::version(&file.bytes)));
     let ours = |grid: &Grid| [VERSION_TITLE, README_TITLE, "README"].contains(&grid.title());
+    let (mapping, remarks) = remembered::recall(&opened.grids, mapping, known);
+    opened.remarks = remarks;
     let (mut kept, mut foreign) = (Vec::new(), Vec::new());
     for grid in std::mem::take(&mut opened.grids) {
         if ours(&grid) {
             continue;
         }
-        match layout::of(&grid, mapping) {
+        match layout::of(&grid, &mapping) {
             Layout::Told(_) | Layout::Proposed(..) => kept.push(grid),
             layout => {
                 if let Layout::Unclear(proposal) = &layout {
@@ -112,7 +122,7 @@ pub fn open(files: &[RawFile], mapping: &Mapping) -> Opened {
         }
     }
     opened.grids = kept;
-    without_passwords_of(opened, foreign, mapping)
+    (without_passwords_of(opened, foreign, &mapping), mapping)
 }
 
 /// Empties every column of passwords.
@@ -148,6 +158,7 @@ pub fn interpret(opened: Opened, mapping: &Mapping, known: &Known) -> Reading {
         faults: opened.faults,
         passwords: opened.passwords,
         based_on: opened.based_on,
+        remarks: opened.remarks,
         ..Reading::default()
     };
     let mut places = Places::new();

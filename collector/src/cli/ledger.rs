@@ -9,6 +9,7 @@ use super::{Context, Outcome};
 
 mod drafts;
 mod local;
+mod mappings;
 mod remote;
 pub(super) mod shown;
 pub(super) mod target;
@@ -26,7 +27,8 @@ pub struct Arguments {
 pub(super) struct Source {
     /// A folder of CSV files, or an .xlsx workbook.
     path: PathBuf,
-    /// A JSON file that says which column is which, where the headings do not: {"devices": {"番号": "device_id"}}.
+    /// A JSON file that says which column is which, where the headings do not: {"devices": {"番号": "device_id"}}. Without
+    /// it, daicho-mapping.json beside the ledger.
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
 }
@@ -43,9 +45,13 @@ enum Command {
         to: PathBuf,
     },
     /// Read a ledger as the importer would and show it: mapping, rows, every fault. Changes nothing.
+    #[command(after_help = MAPPING_HELP)]
     Read {
         #[command(flatten)]
         source: Source,
+        /// Write how it was read into a new JSON file, to be corrected and given back with --mapping.
+        #[arg(long, value_name = "FILE")]
+        write_mapping: Option<PathBuf>,
         /// The form of the answer.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
@@ -96,6 +102,16 @@ enum Command {
         #[arg(long, value_name = "FILE", requires = "into")]
         mapping: Option<PathBuf>,
     },
+    /// List the mappings that are remembered: an import with --mapping keeps what it says of each sheet.
+    #[command(after_help = "Examples:\n  daicho ledger mappings\n  daicho ledger mappings --forget 病棟端末")]
+    Mappings {
+        /// Forget what is remembered of this sheet.
+        #[arg(long, value_name = "SHEET")]
+        forget: Option<String>,
+        /// The form of the answer.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
     /// List the versions: who imported them, when, and why.
     Versions {
         /// The form of the answer.
@@ -121,6 +137,13 @@ enum Command {
     },
 }
 
+const MAPPING_HELP: &str = "\
+A mapping that an import was given is remembered for sheets with the same name and the same headings. Without a
+collector, daicho-mapping.json beside the ledger is used.
+
+Example:
+  daicho ledger read 機器台帳.xlsx --write-mapping daicho-mapping.json";
+
 const EXPORT_HELP: &str = "\
 With --into, changed cells and added rows are marked with a comment: what stood there, who changed it, in which version.
 Rows that the ledger has no more stand and are marked 要確認. Formulas, styles and everything else stay as they are.
@@ -133,7 +156,9 @@ Examples:
 pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outcome> {
     match arguments.command {
         Command::Template { to } => local::template(&to, context),
-        Command::Read { source, format } => local::read(&source, format, context),
+        Command::Read { source, write_mapping, format } => {
+            local::read(&source, write_mapping.as_deref(), format, context)
+        }
         Command::Check { source, format } => local::check(&source, format, context),
         Command::Diff { source, format } => remote::diff(&source, format, context).await,
         Command::Import { source, note, based_on } => remote::import(&source, note, based_on, context).await,
@@ -141,6 +166,8 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outc
             written_back::export(&Source { path, mapping }, &to, number, context).await
         }
         Command::Export { to, number, format, .. } => remote::export(&to, number, format, context).await,
+        Command::Mappings { forget: Some(sheet), .. } => mappings::forget(sheet, context).await,
+        Command::Mappings { forget: None, format } => mappings::list(format, context).await,
         Command::Versions { format } => remote::versions(format, context).await,
         Command::Propose { device, group, at_least, to } => {
             drafts::propose(

@@ -16,6 +16,7 @@ use super::told;
 use crate::bookkeeping::importing::{self, ImportError};
 use crate::bookkeeping::limits::MESSAGE_BYTES_MAX;
 use crate::bookkeeping::proposal::{self, Asked, ProposalError};
+use crate::bookkeeping::remembered::{self, Remembered};
 use crate::evaluation::links::Links;
 use crate::store::StoreError;
 use crate::{Collector, identity};
@@ -107,6 +108,34 @@ impl Bookkeeping for BookkeepingService {
             Err(ImportError::Newer(meanwhile)) => Err(told::refused(&meanwhile.text())),
             Err(ImportError::Store(error)) => Err(failed(&error)),
         }
+    }
+
+    async fn mappings(
+        &self,
+        request: Request<w::LedgerMappingsRequest>,
+    ) -> Result<Response<w::LedgerMappingsAnswer>, Status> {
+        identity::operator(&request)?;
+        let known = self.away(|collector| {
+            let known = collector.shelves.all::<Remembered>(remembered::SHELF);
+            known.map_err(|error| failed(&error))
+        });
+        Ok(Response::new(w::LedgerMappingsAnswer { mappings_json: wire::json(&known.await?)? }))
+    }
+
+    async fn forget_mapping(
+        &self,
+        request: Request<w::LedgerForgetMappingRequest>,
+    ) -> Result<Response<w::LedgerForgetMappingAnswer>, Status> {
+        let operator = identity::operator(&request)?.to_owned();
+        let sheet = request.into_inner().sheet;
+        let forgotten = importing::forget(&self.collector, &sheet, &operator).await;
+        if forgotten.map_err(|error| failed(&error))? {
+            return Ok(Response::new(w::LedgerForgetMappingAnswer {}));
+        }
+        Err(told::not_found(&Text::new(
+            format!("シート「{sheet}」の対応付けは覚えていません。一覧: daicho ledger mappings"),
+            format!("no mapping is remembered for the sheet {sheet}; the list: daicho ledger mappings"),
+        )))
     }
 
     async fn propose(

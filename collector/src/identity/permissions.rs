@@ -48,6 +48,8 @@ pub static PERMISSIONS: &[(&str, &[Role])] = &[
     ("Bookkeeping/Propose", EVERYBODY),
     ("Bookkeeping/Import", KEEPERS),
     ("Bookkeeping/Accounts", EVERYBODY),
+    ("Bookkeeping/Mappings", EVERYBODY),
+    ("Bookkeeping/ForgetMapping", KEEPERS),
     ("Swaps/List", EVERYBODY),
     ("Swaps/Accept", KEEPERS),
     ("Swaps/Decline", KEEPERS),

@@ -1,9 +1,13 @@
 //! What needs no collector: template, read, check.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use daicho_rules::text::Text;
 
 use super::target::{self, Form};
 use super::{Source, shown};
+use crate::bookkeeping::remarks::Remark;
+use crate::bookkeeping::remembered::{self, Remembered};
 use crate::bookkeeping::sheets::Known;
 use crate::bookkeeping::{Mapping, Reading, answer, files, limits, reading, template};
 use crate::cli::output::{self, Format};
@@ -25,8 +29,17 @@ pub(super) fn template(to: &Path, context: &Context) -> anyhow::Result<Outcome> 
 }
 
 /// Shows a ledger as the importer would read it.
-pub(super) fn read(source: &Source, format: Format, context: &Context) -> anyhow::Result<Outcome> {
-    let reading = look(source, context)?;
+pub(super) fn read(
+    source: &Source,
+    write_mapping: Option<&Path>,
+    format: Format,
+    context: &Context,
+) -> anyhow::Result<Outcome> {
+    let reading = look(source)?;
+    if let Some(to) = write_mapping {
+        let mapping = serde_json::to_value(remembered::proposed(&reading))?;
+        target::write_file(to, output::json(&mapping)?.as_bytes())?;
+    }
     match format {
         Format::Json => output::show(&output::json(&answer::reading(&reading, context.language))?)?,
         Format::Table => {
@@ -41,7 +54,7 @@ pub(super) fn read(source: &Source, format: Format, context: &Context) -> anyhow
 
 /// Tells whether a ledger can be imported.
 pub(super) fn check(source: &Source, format: Format, context: &Context) -> anyhow::Result<Outcome> {
-    let reading = look(source, context)?;
+    let reading = look(source)?;
     if format == Format::Table {
         shown::remarks(&reading, context)?;
     }
@@ -50,24 +63,48 @@ pub(super) fn check(source: &Source, format: Format, context: &Context) -> anyho
 }
 
 /// Reads a ledger with its mapping.
-fn look(source: &Source, context: &Context) -> anyhow::Result<Reading> {
-    let mapping = mapping(source)?;
-    let _ = context;
-    Ok(crate::bookkeeping::look(&source.path, &mapping))
+fn look(source: &Source) -> anyhow::Result<Reading> {
+    let (opened, mapping) = open(source, &[])?;
+    Ok(reading::interpret(opened, &mapping, &Known::of_the_house()))
 }
 
 /// Opens a ledger without giving it its meaning: what is sent to the collector.
-pub(super) fn open(source: &Source) -> anyhow::Result<(reading::Opened, Mapping)> {
-    let mapping = mapping(source)?;
-    let opened = match files::gather(&source.path) {
-        Ok(files) => reading::open(&files, &mapping),
-        Err(faults) => reading::Opened { faults, ..reading::Opened::default() },
+pub(super) fn open(source: &Source, known: &[Remembered]) -> anyhow::Result<(reading::Opened, Mapping)> {
+    let beside = beside(&source.path).filter(|path| source.mapping.is_none() && path.is_file());
+    let given = match source.mapping.as_ref().or(beside.as_ref()) {
+        Some(path) => read_mapping(path)?,
+        None => Mapping::new(),
     };
+    let (mut opened, mapping) = match files::gather(&source.path) {
+        Ok(files) => reading::open_remembering(&files, &given, known),
+        Err(faults) => (reading::Opened { faults, ..reading::Opened::default() }, given),
+    };
+    if beside.is_some() {
+        let text =
+            Text::new("台帳の隣にあるこの対応付けを使いました。", "this mapping beside the ledger was used.");
+        let remark = Remark {
+            file: remembered::FILE_NAME.to_owned(),
+            kind: "mapping_beside",
+            text,
+            ..Remark::default()
+        };
+        opened.remarks.insert(0, remark);
+    }
     Ok((opened, mapping))
 }
 
+/// Where a mapping lies that nobody has to name.
+fn beside(path: &Path) -> Option<PathBuf> {
+    let folder = if path.is_dir() { Some(path) } else { path.parent() };
+    folder.map(|folder| folder.join(remembered::FILE_NAME))
+}
+
 pub(super) fn mapping(source: &Source) -> anyhow::Result<Mapping> {
-    let Some(path) = &source.mapping else { return Ok(Mapping::new()) };
+    let beside = beside(&source.path).filter(|path| path.is_file());
+    source.mapping.as_ref().or(beside.as_ref()).map_or_else(|| Ok(Mapping::new()), |path| read_mapping(path))
+}
+
+fn read_mapping(path: &Path) -> anyhow::Result<Mapping> {
     let shown = path.display();
     let text = std::fs::read(path).map_err(|error| {
         failure(

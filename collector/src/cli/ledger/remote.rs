@@ -9,10 +9,11 @@ use daicho_rules::text::Language;
 use serde_json::{Value, json};
 
 use super::target::{self, Form};
-use super::{Source, local, shown};
+use super::{Source, local, mappings, shown};
 use crate::applications::Application;
 use crate::bookkeeping::difference::differences;
 use crate::bookkeeping::export::Style;
+use crate::bookkeeping::remembered::Remembered;
 use crate::bookkeeping::sheets::Known;
 use crate::bookkeeping::{Faults, Reading, reading};
 use crate::cli::connection::Connection;
@@ -23,8 +24,9 @@ use crate::shelves::LedgerVersion;
 
 /// Shows what an import would change.
 pub(super) async fn diff(source: &Source, format: Format, context: &Context) -> anyhow::Result<Outcome> {
-    let (reading, ..) = opened(source, context)?;
-    let connection = Connection::open(context).await?;
+    let (connection, known) = asked(context).await;
+    let (reading, ..) = opened(source, &known, context)?;
+    let connection = connection?;
     let (_, current) = content(&connection, None).await?;
     let changes = differences(&current, &reading.ledger);
     shown::changes(&changes, format, context)?;
@@ -38,9 +40,10 @@ pub(super) async fn import(
     based_on: Option<u64>,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
-    let (reading, grids, mapping) = opened(source, context)?;
+    let (connection, known) = asked(context).await;
+    let (reading, grids, mapping) = opened(source, &known, context)?;
     shown::remarks(&reading, context)?;
-    let connection = Connection::open(context).await?;
+    let connection = connection?;
     let name = source.path.file_name().unwrap_or(source.path.as_os_str()).to_string_lossy().into_owned();
     let request = w::LedgerImportRequest {
         grids,
@@ -157,9 +160,25 @@ pub(super) async fn all_versions(connection: &Connection) -> anyhow::Result<Vec<
     Ok(answer.versions.into_iter().map(wire::version_from_wire).collect())
 }
 
+/// Connects, and asks what is remembered of sheets. Where nobody answers, a ledger's own faults are told all the same.
+async fn asked(context: &Context) -> (anyhow::Result<Connection>, Vec<Remembered>) {
+    let connection = match Connection::open(context).await {
+        Ok(connection) => connection,
+        Err(error) => return (Err(error), Vec::new()),
+    };
+    match mappings::all(&connection).await {
+        Ok(known) => (Ok(connection), known),
+        Err(error) => (Err(error), Vec::new()),
+    }
+}
+
 /// Reads a ledger here first: its faults need no collector, and its passwords stay here.
-fn opened(source: &Source, context: &Context) -> anyhow::Result<(Reading, Vec<w::LedgerGrid>, String)> {
-    let (opened, mapping) = local::open(source)?;
+fn opened(
+    source: &Source,
+    known: &[Remembered],
+    context: &Context,
+) -> anyhow::Result<(Reading, Vec<w::LedgerGrid>, String)> {
+    let (opened, mapping) = local::open(source, known)?;
     let grids = opened.grids.iter().cloned().map(wire::grid_to_wire).collect();
     let reading = reading::interpret(opened, &mapping, &Known::of_the_house());
     if !reading.faults.0.is_empty() {
