@@ -357,6 +357,7 @@ fn not_adopted(error: ImportError) -> QueryError {
     match error {
         ImportError::Store(error) => QueryError::Store(error),
         ImportError::Newer(meanwhile) => QueryError::Refused(meanwhile.text()),
+        ImportError::Merge(error) => QueryError::Refused(error.text()),
         ImportError::Faults(faults) => QueryError::Refused(Text::new(faults.to_string(), faults.to_string())),
     }
 }

@@ -20,7 +20,7 @@ mod lives;
 #[cfg(test)]
 mod tests;
 
-use extract::Extracts;
+pub(crate) use extract::Extracts;
 use judging::Job;
 use links::Links;
 

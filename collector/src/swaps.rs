@@ -156,12 +156,14 @@ pub async fn accept(
     match importing::adopt(collector, settled.ledger, entry).await {
         Ok((version, changes)) => Ok(Settled { version, changes, left: settled.left }),
         Err(ImportError::Store(error)) => Err(error.into()),
-        Err(error @ (ImportError::Newer(_) | ImportError::Faults(_))) => Err(SwapError::Refused(Text::new(
-            "台帳がこの間に変更されました。`daicho swaps` で確かめて、もう一度答えてください。何も変更していません。",
-            format!(
-                "the ledger changed meanwhile ({error}); look at `daicho swaps` and answer again. Nothing was changed"
-            ),
-        ))),
+        Err(error @ (ImportError::Newer(_) | ImportError::Faults(_) | ImportError::Merge(_))) => {
+            Err(SwapError::Refused(Text::new(
+                "台帳がこの間に変更されました。`daicho swaps` で確かめて、もう一度答えてください。何も変更していません。",
+                format!(
+                    "the ledger changed meanwhile ({error}); look at `daicho swaps` and answer again. Nothing was changed"
+                ),
+            )))
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::difference::{Change, differences};
 use super::fault::Faults;
 use super::headings::Mapping;
+use super::merging::Settled;
 use super::passwords::Passwords;
 use super::reading::{self, Opened};
 use super::remembered::{self, Remembered};
@@ -18,8 +19,11 @@ use crate::shelves::LedgerVersion;
 use crate::store::{Batch, StoreError};
 
 pub mod meanwhile;
+mod merged;
 
 use meanwhile::Meanwhile;
+pub use merged::MergeError;
+use merged::ToAdopt;
 
 /// What an operator brings.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +38,8 @@ pub struct Submission {
     pub note: Option<String>,
     /// The version that was edited, where it is known.
     pub based_on: Option<u64>,
+    /// Whether to merge with what was changed in the ledger since, and what a person settled where both changed the same.
+    pub merge: Option<Settled>,
 }
 
 /// What became of it.
@@ -45,6 +51,8 @@ pub struct Imported {
     pub changes: Vec<Change>,
     /// Columns of passwords that got this far all the same; their cells were thrown away.
     pub passwords: Option<Passwords>,
+    /// The version with which the file was merged.
+    pub merged_with: Option<u64>,
 }
 
 /// Why nothing was imported.
@@ -56,6 +64,9 @@ pub enum ImportError {
     /// The ledger went on after the version that was edited.
     #[error("version {} was imported meanwhile", .0.newest.number)]
     Newer(Box<Meanwhile>),
+    /// It cannot be merged.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -70,7 +81,7 @@ pub async fn import(
     submission: Submission,
     operator: &str,
 ) -> Result<Imported, ImportError> {
-    let Submission { opened, mapping, source, note, based_on } = submission;
+    let Submission { opened, mapping, source, note, based_on, merge } = submission;
     let opened = reading::without_passwords(opened, &mapping);
     let passwords = opened.passwords.clone();
     let known = Known::of_the_house();
@@ -86,14 +97,20 @@ pub async fn import(
     let earlier: Vec<Remembered> = collector.shelves.all(remembered::SHELF)?;
     let fresh = remembered.into_iter().map(|told| Remembered { at, ..told });
     let fresh = fresh.filter(|told| !earlier.iter().any(|one| one.key() == told.key() && one.says(told)));
-    let (version, changes) =
-        adopt_with(collector, reading.ledger, entry, &Approving::Whole, |batch, chronicle| {
-            for told in fresh {
-                batch.put_json(&told.key(), &told);
-                chronicle.append(batch, at, operator, settled(&told, "remembered"));
-            }
-        })?;
-    Ok(Imported { version, changes, passwords })
+    let adopt = match &merge {
+        Some(choices) => merged::merge(collector, reading, entry, choices)?,
+        None => ToAdopt { ledger: reading.ledger, entry, with: None },
+    };
+    let ToAdopt { ledger, entry, with } = adopt;
+    // Who merges has read his own file, and not what others wrote meanwhile.
+    let approving = if with.is_some() { Approving::News } else { Approving::Whole };
+    let (version, changes) = adopt_with(collector, ledger, entry, &approving, |batch, chronicle| {
+        for told in fresh {
+            batch.put_json(&told.key(), &told);
+            chronicle.append(batch, at, operator, settled(&told, "remembered"));
+        }
+    })?;
+    Ok(Imported { version, changes, passwords, merged_with: with })
 }
 
 /// What the log says of a mapping.

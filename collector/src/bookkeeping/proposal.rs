@@ -21,7 +21,7 @@ use crate::evaluation::links::Links;
 use crate::store::StoreError;
 
 /// Rules whose findings a ledger row would end, with the sheet of that row.
-const DRAFTED: [(&str, &str); 4] = [
+pub(super) const DRAFTED: [(&str, &str); 4] = [
     ("08.unlisted_account", "accounts"),
     ("13.unneeded_service", "services"),
     ("13.unneeded_software", "software"),

@@ -94,7 +94,8 @@ fn fault_line(fault: &Fault, language: Language) -> String {
     }
 }
 
-fn read_document(path: &Path) -> anyhow::Result<Document> {
+/// Reads one document; `-` is standard input.
+pub(super) fn read_document(path: &Path) -> anyhow::Result<Document> {
     let place = if path.as_os_str() == "-" { "standard input".into() } else { path.to_string_lossy() };
     let refuse = |reason: String| {
         failure(

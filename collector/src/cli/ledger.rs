@@ -7,6 +7,7 @@ use daicho_proto::wire as w;
 use super::output::Format;
 use super::{Context, Outcome};
 
+mod compared;
 mod drafts;
 mod local;
 mod mappings;
@@ -31,6 +32,28 @@ pub(super) struct Source {
     /// it, daicho-mapping.json beside the ledger.
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
+}
+
+/// A ledger that becomes the current version.
+#[derive(Debug, clap::Args)]
+pub(super) struct Bring {
+    #[command(flatten)]
+    source: Source,
+    /// A word on why, kept with the version.
+    #[arg(long)]
+    note: Option<String>,
+    /// The version that this ledger was edited from; exports know it themselves.
+    #[arg(long, value_name = "VERSION")]
+    based_on: Option<u64>,
+    /// Merge with what others changed since that version, row by row and field by field.
+    #[arg(long)]
+    merge: bool,
+    /// Where both changed the same field: the file's value counts. KEY.FIELD as --merge lists it; may stand often.
+    #[arg(long, value_name = "KEY.FIELD", requires = "merge")]
+    take_mine: Vec<String>,
+    /// Where both changed the same field: the ledger's value stays.
+    #[arg(long, value_name = "KEY.FIELD", requires = "merge")]
+    take_theirs: Vec<String>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -64,26 +87,14 @@ enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Show what an import would change: exit status 0 for nothing, 1 for differences.
-    Diff {
-        #[command(flatten)]
-        source: Source,
-        /// The form of the answer.
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
-    },
+    /// Compare the ledger with a file and with what machines report: exit status 0 for nothing, 1 for differences.
+    #[command(after_help = DIFF_HELP)]
+    Diff(compared::Asked),
     /// Make a ledger the collector's current version: all of it, or with a single fault nothing.
-    #[command(after_help = "Example:\n  daicho ledger import ledger.xlsx --note \"2026年4月の異動\"")]
-    Import {
-        #[command(flatten)]
-        source: Source,
-        /// A word on why, kept with the version.
-        #[arg(long)]
-        note: Option<String>,
-        /// The version that this ledger was edited from; exports know it themselves.
-        #[arg(long, value_name = "VERSION")]
-        based_on: Option<u64>,
-    },
+    #[command(
+        after_help = "Examples:\n  daicho ledger import ledger.xlsx --note \"2026年4月の異動\"\n  daicho ledger import ledger.xlsx --merge --take-mine SV-01.location"
+    )]
+    Import(Bring),
     /// Write the collector's ledger into files, or with --into back into the hospital's own workbook.
     #[command(after_help = EXPORT_HELP)]
     Export {
@@ -144,6 +155,15 @@ collector, daicho-mapping.json beside the ledger is used.
 Example:
   daicho ledger read 機器台帳.xlsx --write-mapping daicho-mapping.json";
 
+const DIFF_HELP: &str = "\
+For each difference three columns: what the ledger says, what the file says, what is seen, by which endpoint and when.
+What is not measured is not absent. What differs by width, case or dashes alone stands apart.
+
+Examples:
+  daicho ledger diff 機器台帳.xlsx
+  daicho ledger diff 機器台帳.xlsx --only machine --sheet accounts --format csv
+  daicho ledger diff ledger/ 機器台帳.xlsx --facts documents/";
+
 const EXPORT_HELP: &str = "\
 With --into, changed cells and added rows are marked with a comment: what stood there, who changed it, in which version.
 Rows that the ledger has no more stand and are marked 要確認. Formulas, styles and everything else stay as they are.
@@ -160,8 +180,8 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outc
             local::read(&source, write_mapping.as_deref(), format, context)
         }
         Command::Check { source, format } => local::check(&source, format, context),
-        Command::Diff { source, format } => remote::diff(&source, format, context).await,
-        Command::Import { source, note, based_on } => remote::import(&source, note, based_on, context).await,
+        Command::Diff(asked) => compared::diff(&asked, context).await,
+        Command::Import(bring) => remote::import(bring, context).await,
         Command::Export { to, number, into: Some(path), mapping, .. } => {
             written_back::export(&Source { path, mapping }, &to, number, context).await
         }

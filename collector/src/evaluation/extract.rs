@@ -16,7 +16,7 @@ const BACKSLASHES: [char; 4] = ['\\', '＼', '¥', '￥'];
 
 /// One version of the ledger in force, sorted by whom its rows are about.
 #[derive(Debug)]
-pub(super) struct Extracts {
+pub(crate) struct Extracts {
     whole: Arc<Ledger>,
     accounts: Sorted,
     services: Sorted,
@@ -46,7 +46,7 @@ struct Named {
 }
 
 impl Extracts {
-    pub(super) fn of(whole: Arc<Ledger>) -> Self {
+    pub(crate) fn of(whole: Arc<Ledger>) -> Self {
         let any = |_: &str| None;
         let program = |row: &ApprovedProgram| exact(&program_key(&row.name));
         let account = |row: &ApprovedAccount| {
@@ -78,7 +78,7 @@ impl Extracts {
     }
 
     /// Does something with the part of the ledger that can speak of `device` and of what these records tell of it.
-    pub(super) fn with<'a, T>(
+    pub(crate) fn with<'a, T>(
         &self,
         device: Option<&Device>,
         records: impl Iterator<Item = &'a EndpointRecord> + Clone,

@@ -166,7 +166,7 @@ impl Links {
 
     /// The row of a device, by its place in the ledger. A machine that was not listed yet went by its hostname, which
     /// may differ from its device_id by nothing but case: `pc-01` is not the row `PC-01`, but what that machine was.
-    pub(super) fn row(&self, device: &str) -> Option<usize> {
+    pub(crate) fn row(&self, device: &str) -> Option<usize> {
         self.row_named(device)
             .filter(|index| self.ledger_rows().get(*index).is_some_and(|row| row.device_id == device))
     }

@@ -13,7 +13,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status};
 
 use super::told;
-use crate::bookkeeping::importing::{self, ImportError};
+use crate::bookkeeping::importing::{self, ImportError, MergeError};
 use crate::bookkeeping::limits::MESSAGE_BYTES_MAX;
 use crate::bookkeeping::proposal::{self, Asked, ProposalError};
 use crate::bookkeeping::remembered::{self, Remembered};
@@ -21,6 +21,7 @@ use crate::evaluation::links::Links;
 use crate::store::StoreError;
 use crate::{Collector, identity};
 
+mod comparing;
 pub mod wire;
 
 /// The service, behind the check of the caller's certificate.
@@ -98,12 +99,20 @@ impl Bookkeeping for BookkeepingService {
             Ok(imported) => Ok(Response::new(w::LedgerImportAnswer {
                 version: Some(wire::version_to_wire(imported.version)),
                 changes_json: wire::json(&imported.changes)?,
-                faults: Vec::new(),
+                merged_with: imported.merged_with,
+                ..w::LedgerImportAnswer::default()
             })),
+            Err(ImportError::Merge(MergeError::Conflicts(conflicts))) => {
+                let conflicts_json = wire::json(&conflicts)?;
+                Ok(Response::new(w::LedgerImportAnswer {
+                    conflicts_json,
+                    ..w::LedgerImportAnswer::default()
+                }))
+            }
+            Err(ImportError::Merge(error)) => Err(told::refused(&error.text())),
             Err(ImportError::Faults(faults)) => Ok(Response::new(w::LedgerImportAnswer {
-                version: None,
-                changes_json: Vec::new(),
                 faults: faults.0.into_iter().map(wire::fault_to_wire).collect(),
+                ..w::LedgerImportAnswer::default()
             })),
             Err(ImportError::Newer(meanwhile)) => Err(told::refused(&meanwhile.text())),
             Err(ImportError::Store(error)) => Err(failed(&error)),
@@ -175,6 +184,19 @@ impl Bookkeeping for BookkeepingService {
         let seen = self.away(|collector| seen_accounts(collector).map_err(|error| failed(&error))).await?;
         let seen: Vec<Result<w::SeenAccounts, Status>> = seen.into_iter().map(Ok).collect();
         Ok(Response::new(tokio_stream::iter(seen)))
+    }
+
+    type CompareStream = tokio_stream::Iter<std::vec::IntoIter<Result<w::LedgerCompareAnswer, Status>>>;
+
+    async fn compare(
+        &self,
+        request: Request<w::LedgerCompareRequest>,
+    ) -> Result<Response<Self::CompareStream>, Status> {
+        identity::operator(&request)?;
+        let request = request.into_inner();
+        let answers = self.away(move |collector| comparing::answers(collector, request)).await?;
+        let answers: Vec<Result<w::LedgerCompareAnswer, Status>> = answers.into_iter().map(Ok).collect();
+        Ok(Response::new(tokio_stream::iter(answers)))
     }
 }
 

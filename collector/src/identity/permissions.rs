@@ -50,6 +50,7 @@ pub static PERMISSIONS: &[(&str, &[Role])] = &[
     ("Bookkeeping/Accounts", EVERYBODY),
     ("Bookkeeping/Mappings", EVERYBODY),
     ("Bookkeeping/ForgetMapping", KEEPERS),
+    ("Bookkeeping/Compare", EVERYBODY),
     ("Swaps/List", EVERYBODY),
     ("Swaps/Accept", KEEPERS),
     ("Swaps/Decline", KEEPERS),

@@ -135,3 +135,68 @@ async fn a_client_that_sends_passwords_all_the_same_leaves_none_behind() {
         assert!(!String::from_utf8_lossy(&value).contains("hunter2"), "{}", String::from_utf8_lossy(&key));
     }
 }
+
+/// The same, merged.
+fn merging(devices: &str, based_on: Option<u64>, mine: &[&str]) -> Submission {
+    let mine = mine.iter().map(|name| (*name).to_owned()).collect();
+    Submission { merge: Some(Settled { mine, ..Settled::default() }), ..submission(devices, based_on) }
+}
+
+#[tokio::test]
+async fn two_edits_of_one_version_are_merged_and_the_log_names_both() {
+    let collector = collector();
+    let file = |location: &str, users: &str| format!("device_id,location,users\nSV-01,{location},{users}\n");
+    import(&collector, submission(&file("2F", "内科"), None), "suzuki").await.unwrap();
+    import(&collector, submission(&file("3F", "内科"), Some(1)), "sato").await.unwrap();
+    import(&collector, submission(&file("2F", "外科"), Some(1)), "suzuki")
+        .await
+        .expect_err("sato came between");
+    let merged = import(&collector, merging(&file("2F", "外科"), Some(1), &[]), "suzuki").await.unwrap();
+    assert_eq!((merged.version.number, merged.merged_with), (3, Some(2)));
+    let row = collector.ledger().devices[0].clone();
+    assert_eq!((row.location.as_deref(), row.users.as_deref()), (Some("3F"), Some("外科")));
+    let log = collector.shelves.chronicle_after(0, 100).unwrap();
+    let decided = log.iter().find_map(|entry| match &entry.what {
+        What::Decision { on, subject, decision, details, .. } if on == "ledger" => {
+            Some((entry.by.clone(), subject.clone(), decision.clone(), details.clone()))
+        }
+        _ => None,
+    });
+    let (by, subject, decision, details) = decided.expect("the log tells of the merge");
+    assert_eq!((by.as_str(), subject.as_str(), decision.as_str()), ("suzuki", "3", "merged"));
+    assert_eq!((details["mine"].as_str(), details["theirs"].as_str()), ("suzuki", "sato"));
+}
+
+#[tokio::test]
+async fn what_both_changed_is_refused_until_somebody_settles_it() {
+    let collector = collector();
+    let file = |location: &str| format!("device_id,location\nSV-01,{location}\n");
+    import(&collector, submission(&file("2F"), None), "suzuki").await.unwrap();
+    import(&collector, submission(&file("3F"), Some(1)), "suzuki").await.unwrap();
+    let refused = import(&collector, merging(&file("4F"), Some(1), &[]), "suzuki").await;
+    let Err(ImportError::Merge(MergeError::Conflicts(conflicts))) = refused else { panic!("{refused:?}") };
+    assert_eq!(conflicts[0].name, "SV-01.location");
+    let refused = import(&collector, merging(&file("4F"), Some(1), &["SV-01.note"]), "suzuki").await;
+    assert!(matches!(refused, Err(ImportError::Merge(MergeError::Unknown(_)))), "{refused:?}");
+    let refused = import(&collector, merging(&file("4F"), None, &[]), "suzuki").await;
+    assert!(matches!(refused, Err(ImportError::Merge(MergeError::Unstamped))), "{refused:?}");
+    let refused = import(&collector, merging(&file("4F"), Some(9), &[]), "suzuki").await;
+    assert!(matches!(refused, Err(ImportError::Merge(MergeError::NotKept(9)))), "{refused:?}");
+    assert_eq!(collector.ledger().devices[0].location.as_deref(), Some("3F"), "nothing was overwritten");
+    import(&collector, merging(&file("4F"), Some(1), &["SV-01.location"]), "suzuki").await.unwrap();
+    assert_eq!(collector.ledger().devices[0].location.as_deref(), Some("4F"));
+}
+
+#[tokio::test]
+async fn a_merge_that_is_no_sound_ledger_is_refused() {
+    let collector = collector();
+    let two = "device_id\nSV-01\nSV-02\n";
+    import(&collector, submission(two, None), "suzuki").await.unwrap();
+    import(&collector, submission("device_id\nSV-01\n", Some(1)), "sato").await.unwrap();
+    let mut mine = merging(two, Some(1), &[]);
+    let files = [file("devices.csv", two), file("accounts.csv", "device,account\nSV-02,tanaka\n")];
+    mine.opened = reading::open(&files, &Mapping::new());
+    let refused = import(&collector, mine, "suzuki").await;
+    assert!(matches!(refused, Err(ImportError::Faults(_))), "an account on a removed device: {refused:?}");
+    assert_eq!((collector.ledger().devices.len(), collector.ledger().accounts.len()), (1, 0));
+}

@@ -1,4 +1,4 @@
-//! What asks a running collector: diff, import, export, versions, propose.
+//! What asks a running collector: import, export, versions, propose.
 
 use std::path::Path;
 
@@ -9,40 +9,27 @@ use daicho_rules::text::Language;
 use serde_json::{Value, json};
 
 use super::target::{self, Form};
-use super::{Source, local, mappings, shown};
+use super::{Bring, Source, local, mappings, shown};
 use crate::applications::Application;
-use crate::bookkeeping::difference::differences;
 use crate::bookkeeping::export::Style;
+use crate::bookkeeping::merging::Conflict;
 use crate::bookkeeping::remembered::Remembered;
 use crate::bookkeeping::sheets::Known;
 use crate::bookkeeping::{Faults, Reading, reading};
 use crate::cli::connection::Connection;
 use crate::cli::output::{self, Format, Table};
-use crate::cli::{Context, Outcome};
+use crate::cli::{Context, Outcome, failure};
 use crate::grpc::bookkeeping::wire;
 use crate::shelves::LedgerVersion;
 
-/// Shows what an import would change.
-pub(super) async fn diff(source: &Source, format: Format, context: &Context) -> anyhow::Result<Outcome> {
-    let (connection, known) = asked(context).await;
-    let (reading, ..) = opened(source, &known, context)?;
-    let connection = connection?;
-    let (_, current) = content(&connection, None).await?;
-    let changes = differences(&current, &reading.ledger);
-    shown::changes(&changes, format, context)?;
-    Ok(if changes.is_empty() { Outcome::Done } else { Outcome::Found })
-}
-
 /// Imports a ledger.
-pub(super) async fn import(
-    source: &Source,
-    note: Option<String>,
-    based_on: Option<u64>,
-    context: &Context,
-) -> anyhow::Result<Outcome> {
+pub(super) async fn import(bring: Bring, context: &Context) -> anyhow::Result<Outcome> {
+    let Bring { source, note, based_on, merge, take_mine, take_theirs } = bring;
+    let source = &source;
     let (connection, known) = asked(context).await;
     let (reading, grids, mapping) = opened(source, &known, context)?;
     shown::remarks(&reading, context)?;
+    let reading_is_unstamped = based_on.or(reading.based_on).is_none();
     let connection = connection?;
     let name = source.path.file_name().unwrap_or(source.path.as_os_str()).to_string_lossy().into_owned();
     let request = w::LedgerImportRequest {
@@ -51,9 +38,15 @@ pub(super) async fn import(
         source: name,
         note,
         based_on: based_on.or(reading.based_on),
+        merge,
+        take_mine,
+        take_theirs,
     };
     let answer = connection.bookkeeping().import(request).await;
     let answer = answer.map_err(|status| connection.explain(&status))?.into_inner();
+    if !answer.conflicts_json.is_empty() {
+        return conflicts(&answer.conflicts_json, context);
+    }
     let Some(version) = answer.version else {
         let faults = Faults(answer.faults.into_iter().map(wire::fault_from_wire).collect());
         shown::faults(&faults, Format::Table, context)?;
@@ -78,8 +71,43 @@ pub(super) async fn import(
         )
     };
     output::show(context.say(&ja, &en))?;
+    if let Some(with) = answer.merged_with {
+        output::show(context.say(
+            &format!("第 {with} 版までの変更と併合しました。\n"),
+            &format!("Merged with what was changed up to version {with}.\n"),
+        ))?;
+    }
+    if reading_is_unstamped && !changes.is_empty() && number > 1 {
+        output::show(context.say(
+            "このファイルには元にした版の記録がないため、現在の版を元にしたものとして扱いました。次からは `daicho ledger export` のファイルを編集するか、--based-on で版を指定してください。\n",
+            "The file does not say from which version it was made, and was taken as made from the current one. Edit what `daicho ledger export` writes, or give the version with --based-on.\n",
+        ))?;
+    }
     tell_waiting(&connection, number, context).await?;
     Ok(Outcome::Done)
+}
+
+/// Shows what both sides changed, and how it is settled.
+fn conflicts(json: &[u8], context: &Context) -> anyhow::Result<Outcome> {
+    let conflicts: Vec<Conflict> =
+        serde_json::from_slice(json).context("the collector's answer cannot be read")?;
+    let mut table = match context.language {
+        Language::Japanese => Table::new(&["シート", "行.項目", "元の版", "台帳（現在）", "このファイル"]),
+        Language::English => Table::new(&["sheet", "KEY.FIELD", "base", "theirs (ledger)", "mine (file)"]),
+    };
+    for Conflict { sheet, name, base, theirs, mine } in &conflicts {
+        table.row([sheet, name, base, theirs, mine].map(String::clone).into());
+    }
+    output::show(&table.render())?;
+    let count = conflicts.len();
+    Err(failure(
+        format!(
+            "{count} 件は台帳とこのファイルの両方で変更されているため、併合できません。何も取り込んでいません。このファイルの値にするなら --take-mine、台帳の値のままにするなら --take-theirs に「行.項目」を指定してください。"
+        ),
+        format!(
+            "{count} fields were changed both in the ledger and in this file; nothing was imported. Settle each with --take-mine KEY.FIELD or --take-theirs KEY.FIELD"
+        ),
+    ))
 }
 
 /// Says which rows of exceptions and media are not in force before the officer has approved them.
@@ -161,7 +189,7 @@ pub(super) async fn all_versions(connection: &Connection) -> anyhow::Result<Vec<
 }
 
 /// Connects, and asks what is remembered of sheets. Where nobody answers, a ledger's own faults are told all the same.
-async fn asked(context: &Context) -> (anyhow::Result<Connection>, Vec<Remembered>) {
+pub(super) async fn asked(context: &Context) -> (anyhow::Result<Connection>, Vec<Remembered>) {
     let connection = match Connection::open(context).await {
         Ok(connection) => connection,
         Err(error) => return (Err(error), Vec::new()),
@@ -173,7 +201,7 @@ async fn asked(context: &Context) -> (anyhow::Result<Connection>, Vec<Remembered
 }
 
 /// Reads a ledger here first: its faults need no collector, and its passwords stay here.
-fn opened(
+pub(super) fn opened(
     source: &Source,
     known: &[Remembered],
     context: &Context,

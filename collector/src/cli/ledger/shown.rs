@@ -3,7 +3,6 @@
 use daicho_rules::text::Language;
 use serde_json::Value;
 
-use crate::bookkeeping::difference::{Change, ChangeKind};
 use crate::bookkeeping::layout;
 use crate::bookkeeping::plan::SHEETS;
 use crate::bookkeeping::table::tables;
@@ -103,28 +102,4 @@ pub(in crate::cli) fn faults(faults: &Faults, format: Format, context: &Context)
     let json: Vec<Value> = faults.0.iter().map(|fault| fault.to_json(context.language)).collect();
     let json = serde_json::json!({ "faults": json });
     output::list(format, &table, &json, context.say("誤りはありません。", "No faults."))
-}
-
-/// Every difference.
-pub(super) fn changes(changes: &[Change], format: Format, context: &Context) -> anyhow::Result<()> {
-    let mut table = match context.language {
-        Language::Japanese => Table::new(&["シート", "行", "変更", "内容"]),
-        Language::English => Table::new(&["sheet", "row", "change", "cells"]),
-    };
-    for change in changes {
-        let kind = match change.kind {
-            ChangeKind::Added => context.say("追加", "added"),
-            ChangeKind::Removed => context.say("削除", "removed"),
-            ChangeKind::Changed => context.say("変更", "changed"),
-        };
-        let cells = change.fields.iter().map(|cell| match change.kind {
-            ChangeKind::Added => format!("{}={}", cell.field, cell.after),
-            ChangeKind::Removed => format!("{}={}", cell.field, cell.before),
-            ChangeKind::Changed => format!("{}: {:?} → {:?}", cell.field, cell.before, cell.after),
-        });
-        let cells = cells.collect::<Vec<_>>().join(", ");
-        table.row(vec![change.sheet.to_owned(), change.key.clone(), kind.to_owned(), cells]);
-    }
-    let json = serde_json::json!({ "changes": changes });
-    output::list(format, &table, &json, context.say("違いはありません。", "No differences."))
 }

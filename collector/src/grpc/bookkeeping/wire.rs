@@ -9,6 +9,7 @@ use tonic::Status;
 use crate::bookkeeping::grid::{Cell, Grid, GridRow, Mark};
 use crate::bookkeeping::importing::Submission;
 use crate::bookkeeping::limits::{CELLS_MAX, COLUMNS_MAX, ROWS_MAX};
+use crate::bookkeeping::merging::Settled;
 use crate::bookkeeping::reading::Opened;
 use crate::bookkeeping::{Fault, Mapping};
 use crate::shelves::LedgerVersion;
@@ -90,6 +91,7 @@ pub fn grid_to_wire(grid: Grid) -> w::LedgerGrid {
 
 /// An import from the wire: as big as a file may be, and no bigger.
 pub fn submission(wire: w::LedgerImportRequest) -> Result<Submission, Text> {
+    let settled = Settled { mine: wire.take_mine, theirs: wire.take_theirs };
     let rows = || wire.grids.iter().flat_map(|grid| &grid.rows);
     let cells: usize = rows().map(|row| row.cells.len()).sum();
     let too_big = cells > CELLS_MAX
@@ -122,6 +124,7 @@ pub fn submission(wire: w::LedgerImportRequest) -> Result<Submission, Text> {
         source: wire.source,
         note: wire.note.filter(|note| !note.trim().is_empty()),
         based_on: wire.based_on,
+        merge: wire.merge.then_some(settled),
     })
 }
 
