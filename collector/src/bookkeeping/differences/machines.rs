@@ -196,7 +196,7 @@ impl Comparison {
                     endpoint: machine.endpoint.to_owned(),
                     at,
                 };
-                self.alone("devices", machine.name, machine.name, seen);
+                self.alone("devices", machine.name, machine.name, &seen);
             }
         }
         let mut called = vec![normal::key(machine.name)];
@@ -292,7 +292,7 @@ impl Comparison {
                 endpoint: machine.endpoint.to_owned(),
                 at: names.at,
             };
-            self.alone(sheet, machine.name, &format!("{} / {subject}", machine.name), seen);
+            self.alone(sheet, machine.name, &format!("{} / {subject}", machine.name), &seen);
         }
     }
 
@@ -323,7 +323,7 @@ impl Comparison {
         }
         for subject in self.findings(machine, ours, "media") {
             if let Some(sight) = unknown.remove(&subject) {
-                self.alone("media", machine.name, &subject, sight);
+                self.alone("media", machine.name, &subject, &sight);
             }
         }
     }
@@ -342,7 +342,7 @@ impl Comparison {
     }
 
     /// Tells what only a machine shows.
-    fn alone(&mut self, sheet: &str, device: &str, key: &str, seen: Sight) {
+    fn alone(&mut self, sheet: &str, device: &str, key: &str, seen: &Sight) {
         self.tell(Difference {
             sheet: sheet.to_owned(),
             key: key.to_owned(),

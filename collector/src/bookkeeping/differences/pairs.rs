@@ -52,9 +52,9 @@ impl Pairs {
                     });
                     let pair = &mut pairs.all[at];
                     if of_file {
-                        pair.file = Some(index)
+                        pair.file = Some(index);
                     } else {
-                        pair.ledger = Some(index)
+                        pair.ledger = Some(index);
                     }
                     if table.plan.name == "media" {
                         let side = if of_file { file } else { ledger };

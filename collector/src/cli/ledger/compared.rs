@@ -139,7 +139,7 @@ fn machines(folder: &Path, ledger: &Ledger) -> anyhow::Result<Machines> {
         )
     };
     let entries: std::io::Result<Vec<_>> = std::fs::read_dir(folder).map_err(unreadable)?.collect();
-    let mut paths: Vec<PathBuf> = entries.map_err(unreadable)?.iter().map(|entry| entry.path()).collect();
+    let mut paths: Vec<PathBuf> = entries.map_err(unreadable)?.iter().map(std::fs::DirEntry::path).collect();
     paths.retain(|path| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")));
     paths.sort();
     if paths.is_empty() {
