@@ -8,7 +8,7 @@ use daicho_collector::bookkeeping::sheets::Known;
 use daicho_collector::bookkeeping::workbook_edit::marks::{Marks, Note, Origin};
 use daicho_collector::bookkeeping::workbook_edit::package::Package;
 use daicho_collector::bookkeeping::workbook_edit::sheet::{Sheet, Value};
-use daicho_collector::bookkeeping::workbook_edit::{self, addresses, book, decisions::SheetEdit};
+use daicho_collector::bookkeeping::workbook_edit::{self, addresses, book, decisions::SheetEdit, properties};
 use daicho_collector::bookkeeping::{Mapping, RawFile, read_files};
 use daicho_rules::ledger::Device;
 
@@ -131,6 +131,15 @@ fn foreign(folder: &Path) -> usize {
     written
 }
 
+/// The version that a workbook was made from is there after somebody saved it in LibreOffice: an import relies on it.
+fn stamps_survive(folder: &Path, saved: usize) {
+    let files = workbooks(folder);
+    assert!(files.len() * 10 >= saved * 9, "LibreOffice saved {} of {saved}", files.len());
+    for file in files {
+        assert_eq!(properties::version(&file.bytes), Some(3), "{} lost its version", file.name);
+    }
+}
+
 #[test]
 fn what_was_not_to_change_is_the_same_to_another_reader_and_libreoffice_opens_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -153,7 +162,10 @@ fn what_was_not_to_change_is_the_same_to_another_reader_and_libreoffice_opens_it
         .args(&after)
         .output();
     match office {
-        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
+        Ok(output) => {
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            stamps_survive(&path.join("opened"), after.len());
+        }
         Err(error) => {
             assert!(!ci, "LibreOffice cannot be run: {error}");
             println!("skipped: opening in LibreOffice, which is not installed");

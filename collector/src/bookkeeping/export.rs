@@ -45,6 +45,59 @@ pub fn csv(ledger: &Ledger, style: Style<'_>) -> Vec<RawFile> {
     files
 }
 
+/// A cell that a form cannot hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unwritable {
+    /// The file.
+    pub file: String,
+    /// The row as Excel counts.
+    pub row: usize,
+    /// The column's heading.
+    pub column: String,
+    /// The characters that are missing there, each once.
+    pub characters: String,
+}
+
+/// The same in CP932 (Shift_JIS as Windows has it), for programs that read nothing else. A character that it lacks is
+/// never replaced: it is named with its cell, and there are no files.
+pub fn cp932(ledger: &Ledger, style: Style<'_>) -> Result<Vec<RawFile>, Vec<Unwritable>> {
+    let mut lost = Vec::new();
+    for (sheet, plan) in sheets(ledger, style).iter().zip(&super::plan::SHEETS) {
+        for (row, cells) in (1..).zip([&sheet.headings].into_iter().chain(&sheet.rows)) {
+            for (cell, column) in cells.iter().zip(&sheet.headings) {
+                let characters = missing(cell);
+                if !characters.is_empty() {
+                    let file = format!("{}.csv", plan.name);
+                    lost.push(Unwritable { file, row, column: column.clone(), characters });
+                }
+            }
+        }
+    }
+    if !lost.is_empty() {
+        return Err(lost);
+    }
+    let encoded = csv(ledger, style).into_iter().map(|RawFile { name, bytes }| {
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        RawFile { name, bytes: encoding_rs::SHIFT_JIS.encode(text).0.into_owned() }
+    });
+    Ok(encoded.collect())
+}
+
+/// The characters of a text that CP932 lacks.
+fn missing(text: &str) -> String {
+    if !encoding_rs::SHIFT_JIS.encode(text).2 {
+        return String::new();
+    }
+    let mut missing = String::new();
+    for c in text.chars() {
+        if encoding_rs::SHIFT_JIS.encode(c.encode_utf8(&mut [0; 4])).2 && !missing.contains(c) {
+            missing.push(c);
+        }
+    }
+    missing
+}
+
 fn csv_file<'a>(name: &str, rows: impl Iterator<Item = &'a Vec<String>>) -> RawFile {
     let mut text = "\u{feff}".to_owned();
     for row in rows {

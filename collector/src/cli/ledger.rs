@@ -106,6 +106,10 @@ enum Command {
         /// The form, where the name of the file does not tell.
         #[arg(long, value_enum)]
         format: Option<target::Form>,
+        /// Write the folder of CSV files in CP932 (Shift_JIS), for programs that read nothing else. A character that it lacks
+        /// is named with its cell, and nothing is written.
+        #[arg(long, conflicts_with = "into")]
+        cp932: bool,
         /// The hospital's own workbook (.xlsx, .xlsm): a copy of it is written in which only what differs is changed.
         #[arg(long, value_name = "THEIR.xlsx", conflicts_with = "format")]
         into: Option<PathBuf>,
@@ -185,7 +189,9 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outc
         Command::Export { to, number, into: Some(path), mapping, .. } => {
             written_back::export(&Source { path, mapping }, &to, number, context).await
         }
-        Command::Export { to, number, format, .. } => remote::export(&to, number, format, context).await,
+        Command::Export { to, number, format, cp932, .. } => {
+            remote::export(&to, number, format, cp932, context).await
+        }
         Command::Mappings { forget: Some(sheet), .. } => mappings::forget(sheet, context).await,
         Command::Mappings { forget: None, format } => mappings::list(format, context).await,
         Command::Versions { format } => remote::versions(format, context).await,

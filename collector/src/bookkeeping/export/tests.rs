@@ -118,3 +118,34 @@ fn a_template_reads_as_an_empty_ledger_with_every_default() {
         }
     }
 }
+
+#[test]
+fn a_character_that_cp932_lacks_is_named_by_cell_and_never_replaced() {
+    let device = |id: &str, users: &str| Device {
+        device_id: id.to_owned(),
+        users: Some(users.to_owned()),
+        ..Device::default()
+    };
+    let style = style(Language::Japanese);
+    let held = Ledger { devices: vec![device("SV-01", "髙﨑①㈱ソ表")], ..Ledger::default() };
+    let files = cp932(&held, style).unwrap();
+    let devices = files.iter().find(|file| file.name == "devices.csv").unwrap();
+    assert!(!devices.bytes.starts_with(b"\xef\xbb\xbf"));
+    let reading = read_files(&files, &Mapping::new(), &known());
+    assert!(reading.faults.0.is_empty(), "{}", reading.faults);
+    assert_eq!(
+        (reading.ledger.devices[0].users.as_deref(), reading.based_on),
+        (Some("髙﨑①㈱ソ表"), Some(7))
+    );
+
+    let lacking = Ledger {
+        devices: vec![device("SV-01", "田中"), device("SV-02", "𠮷野€ 𠮷")],
+        ..Ledger::default()
+    };
+    let lost = cp932(&lacking, style).unwrap_err();
+    let [Unwritable { file, row, column, characters }] = lost.as_slice() else { panic!("{lost:?}") };
+    assert_eq!(
+        (file.as_str(), *row, column.as_str(), characters.as_str()),
+        ("devices.csv", 3, "利用者", "𠮷€")
+    );
+}

@@ -31,6 +31,12 @@ pub struct Relationship {
 
 const RELATIONSHIP: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
 
+/// Where the package says what its parts are.
+const CONTENT_TYPES: &str = "[Content_Types].xml";
+
+/// How the types of a signature's parts begin.
+const SIGNATURE_TYPE: &str = "application/vnd.openxmlformats-package.digital-signature-";
+
 impl Package {
     /// Opens a workbook that was read before: its size is known to be harmless.
     pub fn open(bytes: &[u8]) -> Result<Self, Text> {
@@ -38,8 +44,12 @@ impl Package {
         let names: Result<Vec<String>, _> =
             archive.file_names().map(|name| name.map(std::borrow::Cow::into_owned)).collect();
         let names = names.map_err(|error| damaged("", &error))?;
-        let package = Package { archive, names, changed: BTreeMap::new(), added: Vec::new() };
-        if package.names.iter().any(|name| name.starts_with("_xmlsignatures/")) {
+        let mut package = Package { archive, names, changed: BTreeMap::new(), added: Vec::new() };
+        // The parts of a signature may have any name; what they are says their type (ECMA-376 part 2, 13.2.4).
+        let signed =
+            package.names.iter().any(|name| name.to_ascii_lowercase().starts_with("_xmlsignatures/"))
+                || package.text(CONTENT_TYPES)?.is_some_and(|types| types.contains(SIGNATURE_TYPE));
+        if signed {
             return Err(Text::new(
                 "このブックには電子署名があり、書き込むと署名が無効になります。署名のない写しを使ってください。",
                 "the workbook is signed, and any change would break the signature; use a copy without one",
@@ -149,8 +159,7 @@ impl Package {
 
     /// Says what a new part holds; `default` for every part of its ending.
     pub fn declare(&mut self, part: &str, content: &str, default: bool) -> Result<(), Text> {
-        const TYPES: &str = "[Content_Types].xml";
-        let text = self.needed(TYPES)?;
+        let text = self.needed(CONTENT_TYPES)?;
         let ending = part.rsplit('.').next().unwrap_or_default().to_owned();
         let mut known = false;
         let walked = markup::walk(&text, |step| {
@@ -163,16 +172,16 @@ impl Package {
                 known |= default || exact;
             }
         });
-        walked.map_err(|error| unsound(TYPES, &error))?;
+        walked.map_err(|error| unsound(CONTENT_TYPES, &error))?;
         if !known {
-            let edited = appended(TYPES, &text, |prefix| {
+            let edited = appended(CONTENT_TYPES, &text, |prefix| {
                 if default {
                     format!("<{prefix}Default Extension=\"{ending}\" ContentType=\"{content}\"/>")
                 } else {
                     format!("<{prefix}Override PartName=\"/{part}\" ContentType=\"{content}\"/>")
                 }
             })?;
-            self.set(TYPES, edited);
+            self.set(CONTENT_TYPES, edited);
         }
         Ok(())
     }

@@ -167,3 +167,74 @@ fn other_forms_are_refused_with_a_sentence() {
     let Err(Refused::Because(text)) = refused else { panic!("an old .xls under another name") };
     assert!(text.en.contains("save it as .xlsx"), "{}", text.en);
 }
+
+/// The workbook with another part, or with one changed.
+fn with_part(name: &str, change: impl FnOnce(&mut Package) -> String) -> RawFile {
+    let mut package = Package::open(&theirs().bytes).unwrap();
+    let text = change(&mut package);
+    package.set(name, text);
+    RawFile { bytes: package.finish().unwrap(), ..theirs() }
+}
+
+fn refused(file: &RawFile) -> Text {
+    let origin = origin();
+    let marks = Marks { current: &origin, history: &[] };
+    let mut ledger = ledger_of(&theirs());
+    ledger.devices[0].location = Some("4F".to_owned());
+    match write_back(file, &Mapping::new(), &known(), &ledger, &marks, true) {
+        Err(Refused::Because(text)) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_signed_workbook_is_refused_wherever_its_signature_lies() {
+    let usual = with_part("_xmlsignatures/sig1.xml", |_| "<Signature/>".to_owned());
+    let elsewhere = with_part("[Content_Types].xml", |package| {
+        let types = package.needed("[Content_Types].xml").unwrap();
+        let signature = "application/vnd.openxmlformats-package.digital-signature-xmlsignature+xml";
+        types.replace(
+            "</Types>",
+            &format!("<Override PartName=\"/sign/one.xml\" ContentType=\"{signature}\"/></Types>"),
+        )
+    });
+    for file in [usual, elsewhere] {
+        let text = refused(&file);
+        assert!(text.en.contains("signed") && text.ja.contains("電子署名"), "{}", text.en);
+    }
+}
+
+#[test]
+fn strict_open_xml_is_refused_with_how_to_save_it() {
+    let strict = with_part("_rels/.rels", |package| {
+        let relationships = package.needed("_rels/.rels").unwrap();
+        relationships.replace(
+            "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument",
+            "http://purl.oclc.org/ooxml/officeDocument/relationships/officeDocument",
+        )
+    });
+    let text = refused(&strict);
+    assert!(text.en.contains("Strict Open XML"), "{}", text.en);
+}
+
+#[test]
+fn the_chain_of_calculation_stays_as_it_was_and_excel_is_told_to_calculate() {
+    let chain = "<?xml version=\"1.0\"?><calcChain xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"><c r=\"F4\" i=\"1\"/><c r=\"F5\" i=\"1\"/><c r=\"F6\" i=\"1\"/></calcChain>";
+    let file = with_part("xl/calcChain.xml", |package| {
+        let content = "application/vnd.openxmlformats-officedocument.spreadsheetml.calcChain+xml";
+        package.declare("xl/calcChain.xml", content, false).unwrap();
+        package.relate("xl/workbook.xml", "calcChain", "xl/calcChain.xml").unwrap();
+        chain.to_owned()
+    });
+    let mut ledger = ledger_of(&file);
+    ledger.devices[0].location = Some("4F".to_owned());
+    ledger.devices.push(Device { device_id: "PC-09".to_owned(), ..Device::default() });
+    let written = back(&file, &ledger);
+    assert_eq!((written.cells, written.rows), (1, 1));
+    // Each cell of the chain still holds its formula, and no new one does: a chain that lies is a repair in Excel.
+    assert_eq!(part(&written.bytes, "xl/calcChain.xml"), chain);
+    let sheet = Sheet::find(&part(&written.bytes, "xl/worksheets/sheet1.xml")).unwrap();
+    let formulas: Vec<_> = sheet.cells.keys().filter(|spot| sheet.is_formula(**spot)).copied().collect();
+    assert_eq!(formulas.into_iter().map(addresses::address).collect::<Vec<_>>(), ["F4", "F5", "F6"]);
+    assert!(part(&written.bytes, "xl/workbook.xml").contains("fullCalcOnLoad=\"1\""));
+}

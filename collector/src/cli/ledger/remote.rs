@@ -138,6 +138,7 @@ pub(super) async fn export(
     to: &Path,
     number: Option<u64>,
     form: Option<Form>,
+    cp932: bool,
     context: &Context,
 ) -> anyhow::Result<Outcome> {
     let connection = Connection::open(context).await?;
@@ -145,7 +146,16 @@ pub(super) async fn export(
     let known = Known::of_the_house();
     let number = version.map(|version| version.number);
     let style = Style { language: context.language, version: number, settings: &known.settings };
-    target::write(to, form.unwrap_or_else(|| Form::of(to)), &ledger, style)?;
+    match form.unwrap_or_else(|| Form::of(to)) {
+        Form::Csv if cp932 => target::write_cp932(to, &ledger, style, context)?,
+        Form::Xlsx | Form::Json if cp932 => {
+            return Err(failure(
+                "--cp932 は CSV のフォルダーに書き出すときだけ使えます。",
+                "--cp932 is for a folder of CSV files",
+            ));
+        }
+        form => target::write(to, form, &ledger, style)?,
+    }
     let path = output::escape(&to.display().to_string());
     let number = number.unwrap_or_default();
     output::show(context.say(

@@ -5,11 +5,13 @@ use std::io::Write as _;
 use std::path::Path;
 
 use daicho_rules::ledger::Ledger;
+use daicho_rules::text::Language;
 
 use crate::bookkeeping::RawFile;
 use crate::bookkeeping::answer;
 use crate::bookkeeping::export::{self, Style};
-use crate::cli::failure;
+use crate::cli::output::{self, Table};
+use crate::cli::{Context, failure};
 
 /// The forms of a ledger in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -41,9 +43,39 @@ pub(super) fn write(path: &Path, form: Form, ledger: &Ledger, style: Style<'_>) 
         Form::Json => {
             let mut answer = answer::rows(ledger);
             answer.insert("version".to_owned(), style.version.into());
-            write_file(path, crate::cli::output::json(&answer)?.as_bytes())
+            write_file(path, output::json(&answer)?.as_bytes())
         }
     }
+}
+
+/// Writes CSV files in CP932, or says which cells it cannot hold.
+pub(super) fn write_cp932(
+    path: &Path,
+    ledger: &Ledger,
+    style: Style<'_>,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let lost = match export::cp932(ledger, style) {
+        Ok(files) => return write_folder(path, &files),
+        Err(lost) => lost,
+    };
+    let mut table = match context.language {
+        Language::Japanese => Table::new(&["ファイル", "行", "列", "書けない文字"]),
+        Language::English => Table::new(&["file", "row", "column", "characters"]),
+    };
+    for export::Unwritable { file, row, column, characters } in &lost {
+        table.row(vec![file.clone(), row.to_string(), column.clone(), characters.clone()]);
+    }
+    output::show(&table.render())?;
+    let count = lost.len();
+    Err(failure(
+        format!(
+            "CP932 にない文字が {count} 個のセルにあるため、書き込みませんでした。--cp932 なし（UTF-8）で書き出すか、台帳の文字を改めてください。"
+        ),
+        format!(
+            "{count} cells hold characters that CP932 lacks, and nothing was written; export without --cp932 (UTF-8), or change them in the ledger"
+        ),
+    ))
 }
 
 /// Writes a ledger with a page that explains it: a sheet, a text file beside, a key.
@@ -69,7 +101,7 @@ pub(in crate::cli) fn write_explained(
             let mut answer = answer::rows(ledger);
             answer.insert("version".to_owned(), style.version.into());
             answer.insert("made_from".to_owned(), lines.into());
-            write_file(path, crate::cli::output::json(&answer)?.as_bytes())
+            write_file(path, output::json(&answer)?.as_bytes())
         }
     }
 }
