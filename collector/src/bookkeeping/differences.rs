@@ -54,6 +54,8 @@ pub enum Seen {
     None {
         /// How many were looked at.
         measured: usize,
+        /// When, by the oldest of those looks.
+        at: Timestamp,
     },
     /// It was seen.
     Seen {

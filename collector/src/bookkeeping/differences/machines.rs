@@ -1,6 +1,6 @@
 //! What machines show of the rows, and what they show that no row knows.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use daicho_proto::facts::{Host, Look};
@@ -57,7 +57,7 @@ pub(super) struct Sights {
     /// Devices in use that can have an agent, by scope.
     expected: HashMap<String, BTreeSet<String>>,
     /// Devices of which all of a sheet's subject could be read, by sheet and scope.
-    measured: HashMap<(&'static str, String), HashSet<String>>,
+    measured: HashMap<(&'static str, String), HashMap<String, Timestamp>>,
     pub(super) hosts: BTreeMap<usize, Vec<Itself>>,
     pub(super) seen: HashMap<usize, Sight>,
     endpoints: usize,
@@ -94,12 +94,15 @@ impl Sights {
         if let Some(sight) = self.seen.get(&at) {
             return sight.told();
         }
-        let of = self.expected.get(scope);
-        let measured = self.measured.get(&(sheet, scope.to_owned()));
-        let is_measured = |device: &&String| measured.is_some_and(|all| all.contains(*device));
-        let (of, measured) =
-            of.map_or((0, 0), |devices| (devices.len(), devices.iter().filter(is_measured).count()));
-        if of > 0 && measured == of { Seen::None { measured } } else { Seen::NotMeasured { measured, of } }
+        let looks = self.measured.get(&(sheet, scope.to_owned()));
+        let expected = self.expected.get(scope).into_iter().flatten();
+        let times: Vec<Option<Timestamp>> =
+            expected.map(|device| looks.and_then(|looks| looks.get(device)).copied()).collect();
+        let (of, measured) = (times.len(), times.iter().flatten().count());
+        match times.iter().flatten().min() {
+            Some(at) if measured == of => Seen::None { measured, at: *at },
+            _ => Seen::NotMeasured { measured, of },
+        }
     }
 
     pub(super) fn measured(&self, pairs: &Pairs) -> Measured {
@@ -237,8 +240,8 @@ impl Comparison {
             for scope in about {
                 if names.complete {
                     let known = self.sights.measured.entry((names.sheet, scope.clone())).or_default();
-                    known.extend(called.first().cloned());
-                    known.extend(machine.device.map(normal::key));
+                    let own = called.first().cloned().into_iter().chain(machine.device.map(normal::key));
+                    known.extend(own.map(|device| (device, names.at)));
                 }
                 for at in self.pairs.scoped(names.sheet, scope) {
                     let pair = &self.pairs.all[*at];

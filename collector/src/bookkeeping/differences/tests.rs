@@ -104,7 +104,7 @@ fn what_is_not_measured_is_not_none() {
     let gone = find(&all, "SV-01 / gone", None);
     assert_eq!(
         (&gone.machine, gone.ledger.is_some(), gone.file.is_some()),
-        (&Seen::None { measured: 1 }, true, true)
+        (&Seen::None { measured: 1, at: "2026-05-16T00:00:00Z".parse().unwrap() }, true, true)
     );
     // Where not every source of accounts was read, nobody is known to be gone.
     let all = seen(r#"[{"fact": "accounts", "message": "sssd did not answer"}]"#);

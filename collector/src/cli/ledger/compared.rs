@@ -265,9 +265,15 @@ fn seen(seen: &Seen, bare: bool, context: &Context) -> String {
     match seen {
         Seen::NotAsked => context.say("対象外", "not a machine's matter").to_owned(),
         Seen::NotMeasured { .. } => context.say("未測定", "not measured").to_owned(),
-        Seen::None { measured } => context
-            .say(&format!("なし（{measured} 台を確認）"), &format!("none ({measured} looked at)"))
-            .to_owned(),
+        Seen::None { measured, at } => {
+            let at = moment(*at);
+            context
+                .say(
+                    &format!("なし（{measured} 台を確認、{at}）"),
+                    &format!("none ({measured} looked at, {at})"),
+                )
+                .to_owned()
+        }
         Seen::Seen { value, .. } if bare => value.clone(),
         Seen::Seen { value, endpoint, at } => {
             let short: String = endpoint.chars().take(ENDPOINT_CHARACTERS).collect();
