@@ -2,7 +2,7 @@
 //! officer's role alone (regulation, Articles 3 and 11(1)). What is approved becomes a row of the ledger; a row that
 //! came by an import of somebody else becomes an application by itself, and is not in force before it is approved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use daicho_proto::time::japanese_date;
 use daicho_rules::ledger::Ledger;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Collector;
 use crate::bookkeeping::importing::{self, Entry, ImportError};
-use crate::chronicle::{Chronicle, What};
+use crate::chronicle::{Chronicle, Digest, What};
 use crate::identity::{Operator, Role};
 use crate::queries::QueryError;
 use crate::shelves::Shelves;
@@ -30,10 +30,13 @@ pub use rows::{Approval, Approvals, Row};
 pub use wishes::{Wish, check};
 
 /// Where applications lie.
-const APPLICATIONS: &str = "application/";
+pub(crate) const APPLICATIONS: &str = "application/";
 
 /// Where approvals lie, each under the digest of what it allows.
-const APPROVALS: &str = "approval/";
+pub(crate) const APPROVALS: &str = "approval/";
+
+/// Where an entry of the log has the SHA-256 of the application as it is kept.
+pub(crate) const DIGEST: &str = "sha256";
 
 /// Characters of a reason: a page. It is kept forever.
 pub const WORDS_CHARACTERS_MAX: usize = 2_000;
@@ -125,6 +128,7 @@ impl Application {
         let mut details = BTreeMap::from([
             ("row".to_owned(), serde_json::to_string(&self.row).unwrap_or_default()),
             ("applied_by".to_owned(), self.by.clone()),
+            (DIGEST.to_owned(), Digest::of(&serde_json::to_vec(self).unwrap_or_default()).to_string()),
         ]);
         if self.decisions.last().is_some_and(|decision| decision.own) {
             details.insert("own_application".to_owned(), "true".to_owned());
@@ -145,8 +149,30 @@ impl Application {
     }
 }
 
-fn put_approval(batch: &mut Batch, approval: &Approval) {
-    batch.put_json(&format!("{APPROVALS}{}", approval.row.meaning()), approval);
+/// Adds approvals, and the ends of others, to a batch and to the log.
+fn put_approvals(
+    batch: &mut Batch,
+    chronicle: &mut Chronicle,
+    (at, by): (Timestamp, &str),
+    given: &[Approval],
+    ended: &[Row],
+) {
+    let ended: BTreeSet<Digest> = ended.iter().map(Row::meaning).collect();
+    for meaning in &ended {
+        batch.remove(format!("{APPROVALS}{meaning}"));
+    }
+    let given: BTreeMap<Digest, Digest> = given
+        .iter()
+        .map(|approval| {
+            let (meaning, json) = (approval.row.meaning(), serde_json::to_vec(approval).unwrap_or_default());
+            let digest = Digest::of(&json);
+            batch.put(format!("{APPROVALS}{meaning}"), json);
+            (meaning, digest)
+        })
+        .collect();
+    if !given.is_empty() || !ended.is_empty() {
+        chronicle.append(batch, at, by, What::Approvals { given, ended });
+    }
 }
 
 /// All applications, oldest first.
@@ -230,7 +256,7 @@ pub async fn decide(
     let approval =
         Approval { row: application.row.clone(), by: officer.to_owned(), at: now, application: Some(number) };
     let with_approval = |batch: &mut Batch, chronicle: &mut Chronicle| {
-        put_approval(batch, &approval);
+        put_approvals(batch, chronicle, (now, officer), std::slice::from_ref(&approval), &[]);
         application.put(batch, chronicle, now, officer, reason);
     };
     if application.imported_with.is_some()
@@ -304,9 +330,7 @@ pub async fn revoke(
     ledger.media.retain(|row| !ends(Row::Media(row.clone())));
     let entry = entry(number, officer, reason);
     importing::adopt_held(collector, ledger, entry, &known, |batch, chronicle| {
-        for row in &over {
-            batch.remove(format!("{APPROVALS}{}", row.meaning()));
-        }
+        put_approvals(batch, chronicle, (now, officer), &[], &over);
         application.put(batch, chronicle, now, officer, reason);
     })
     .map_err(not_adopted)?;

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Collector;
+use crate::applications;
 use crate::store::StoreError;
 
 /// A machine that was not heard of for longer is silent today, whatever the ledger allows its kind.
@@ -45,7 +46,7 @@ pub struct DailyWord {
     pub unjudged: usize,
     /// The ledger's version; `None`: there is none, so that nothing was compared.
     pub ledger: Option<u64>,
-    /// Applications that wait for a person's yes or no; `None`: nobody counts them.
+    /// Applications that wait for the officer's yes or no; `None` in a word of before they were counted.
     pub applications: Option<usize>,
     /// The log's end, `1234:9f2c4a1b77e0`: whoever keeps this mail can prove later that no end was cut off.
     pub log: Option<String>,
@@ -88,6 +89,7 @@ pub(super) fn look(
     let mut word = DailyWord { failing, maintenance, ..DailyWord::default() };
     word.measured = RULES.iter().map(|rule| rule.article).collect();
     word.ledger = shelves.ledger_versions()?.last().map(|version| version.number);
+    word.applications = Some(applications::waiting(collector)?);
     word.log = Some(shelves.chronicle_head()?).filter(|head| head.number > 0).map(|head| head.anchor());
     for row in shelves.endpoints()?.into_iter().filter(|row| row.revoked_at.is_none()) {
         word.machines += 1;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use daicho_rules::ledger::Ledger;
 use jiff::Timestamp;
 
-use super::{Application, Approval, Approvals, Row, Standing, all, kept, put_approval, rows};
+use super::{Application, Approval, Approvals, Row, Standing, all, kept, put_approvals, rows};
 use crate::chronicle::{Chronicle, Digest};
 use crate::identity::Role;
 use crate::shelves::Shelves;
@@ -23,7 +23,8 @@ pub fn begin(shelves: &Shelves, ledger: &Ledger, now: Timestamp) -> Result<Optio
     if shelves.get::<Timestamp>(BEGUN)?.is_none() {
         let by = shelves.ledger_versions()?.pop().map_or(DAICHO.to_owned(), |version| version.imported_by);
         let mut batch = Batch::default();
-        approve_all(&mut batch, ledger, &by, now);
+        let mut chronicle = Chronicle::open(shelves)?;
+        approve_all(&mut batch, &mut chronicle, ledger, &by, now);
         batch.put_json(BEGUN, &now);
         shelves.commit(batch)?;
     }
@@ -31,10 +32,17 @@ pub fn begin(shelves: &Shelves, ledger: &Ledger, now: Timestamp) -> Result<Optio
 }
 
 /// Approves every row of a ledger.
-pub(crate) fn approve_all(batch: &mut Batch, ledger: &Ledger, by: &str, at: Timestamp) {
-    for row in rows::rows(ledger) {
-        put_approval(batch, &Approval { row, by: by.to_owned(), at, application: None });
-    }
+pub(crate) fn approve_all(
+    batch: &mut Batch,
+    chronicle: &mut Chronicle,
+    ledger: &Ledger,
+    by: &str,
+    at: Timestamp,
+) {
+    let rows = rows::rows(ledger);
+    let given: Vec<Approval> =
+        rows.map(|row| Approval { row, by: by.to_owned(), at, application: None }).collect();
+    put_approvals(batch, chronicle, (at, by), &given, &[]);
 }
 
 /// A ledger that becomes the current version.
@@ -67,13 +75,15 @@ impl Brought<'_> {
             operator.is_some_and(|row| row.revoked_at.is_none() && row.roles.contains(&Role::Officer));
         let old: BTreeSet<Digest> = rows::rows(self.before).map(|row| row.meaning()).collect();
         if officer {
+            let mut given = Vec::new();
             for row in rows::rows(self.ledger) {
                 if (self.whole || !old.contains(&row.meaning())) && !approvals.has(&row) {
                     let (by, at) = (self.by.to_owned(), self.at);
-                    put_approval(batch, &Approval { row: row.clone(), by, at, application: None });
+                    given.push(Approval { row: row.clone(), by, at, application: None });
                     approvals.add(row);
                 }
             }
+            put_approvals(batch, chronicle, (self.at, self.by), &given, &[]);
         }
         let waiting: Vec<Row> = rows::rows(self.ledger).filter(|row| !approvals.allow(row)).collect();
         self.applications(shelves, &waiting, officer, batch, chronicle)

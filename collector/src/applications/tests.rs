@@ -9,6 +9,7 @@ use daicho_rules::ledger::{ApprovedMedium, Device, Exception, MediumPurpose, Sco
 use super::*;
 use crate::clock::Clock;
 use crate::shelves::OperatorRow;
+use crate::store::Store as _;
 use crate::store::memory::MemoryStore;
 
 struct Hands(Mutex<Timestamp>);
@@ -28,17 +29,20 @@ fn house() -> (Arc<Collector>, Arc<Hands>) {
     let store = Arc::new(MemoryStore::default());
     let collector = Arc::new(Collector::open(store, Arc::clone(&clock) as Arc<dyn Clock>).unwrap());
     let mut batch = Batch::default();
+    let mut chronicle = Chronicle::open(&collector.shelves).unwrap();
     for (name, role) in
         [("jimucho", Role::Officer), ("kikaku", Role::Department), ("shocho", Role::SectionHead)]
     {
-        batch.put_operator(&OperatorRow {
+        let row = OperatorRow {
             name: name.to_owned(),
             certificates: Vec::new(),
             not_after: at("2030-01-01T00:00:00Z"),
             revoked_at: None,
             roles: BTreeSet::from([role]),
             section: None,
-        });
+        };
+        batch.put_operator(&row);
+        chronicle.append(&mut batch, clock.now(), "daicho", What::of_operator(&row));
     }
     collector.shelves.commit(batch).unwrap();
     (collector, clock)
@@ -275,4 +279,100 @@ async fn what_waits_still_waits_after_a_restart_and_an_older_store_keeps_what_it
     store.commit(batch).unwrap();
     let older = Collector::open(store, clock).unwrap();
     assert_eq!(in_force(&older), ["x/2026-12-01"]);
+}
+
+/// Everything of a store, to be altered.
+fn copy(collector: &Collector) -> Shelves {
+    let store = MemoryStore::default();
+    let mut batch = Batch::default();
+    for (key, value) in collector.shelves.store().scan(b"", None, usize::MAX).unwrap() {
+        batch.put(key, value);
+    }
+    store.commit(batch).unwrap();
+    Shelves::new(Arc::new(store))
+}
+
+#[tokio::test]
+async fn what_is_altered_of_applications_approvals_and_machines_is_found() {
+    let (collector, clock) = house();
+    let machine = crate::shelves::EndpointRow {
+        id: daicho_proto::endpoint::EndpointId(uuid::Uuid::from_u128(7)),
+        enrolled_at: clock.now(),
+        hostname: "sv01".to_owned(),
+        certificates: Vec::new(),
+        not_after: clock.now(),
+        revoked_at: Some(clock.now()),
+        device: None,
+        revoked_because: Some("stolen".to_owned()),
+    };
+    let mut batch = Batch::default();
+    batch.put_endpoint(&machine);
+    let mut chronicle = Chronicle::open(&collector.shelves).unwrap();
+    chronicle.append(&mut batch, clock.now(), "daicho", What::of_endpoint(&machine));
+    let (endpoint, hostname) = (machine.id, machine.hostname.clone());
+    let revoked = What::EndpointRevoked { endpoint, hostname, reason: "stolen".to_owned() };
+    chronicle.append(&mut batch, clock.now(), "jimucho", revoked);
+    collector.shelves.commit(batch).unwrap();
+
+    // Approved with an import, approved, approved and revoked, refused, waiting.
+    bring(&collector, ledger(vec![exception("import", "2026-12-31")], vec![]), "jimucho").await;
+    for (subject, decided) in
+        [("yes", Some(true)), ("over", Some(true)), ("no", Some(false)), ("waits", None)]
+    {
+        let row = Row::Exceptions(exception(subject, "2026-12-31"));
+        let number = apply(&collector, wish(row), "kikaku").await.unwrap().number;
+        if let Some(approve) = decided {
+            decide(&collector, number, "jimucho", approve, "確認した").await.unwrap();
+        }
+        if subject == "over" {
+            revoke(&collector, number, "jimucho", "不要になった").await.unwrap();
+        }
+    }
+    let verdict = |shelves: &Shelves| crate::chronicle::verifying::of_store(shelves, &[]).unwrap().unwrap();
+    let sound = verdict(&copy(&collector));
+    assert!(sound.is_sound(), "{:?}", sound.breaks);
+    let compared = sound.compared.unwrap();
+    assert_eq!((compared.applications, compared.approvals, compared.endpoints), (4, 2, 1));
+
+    for shelf in [APPLICATIONS, APPROVALS, "endpoint/"] {
+        let kept = collector.shelves.store().scan(shelf.as_bytes(), None, usize::MAX).unwrap();
+        assert!(!kept.is_empty());
+        for (key, value) in &kept {
+            let text = String::from_utf8(value.clone()).unwrap();
+            let altered = [
+                ("kikaku", "jimucho"),
+                ("2026-12-31", "2027-12-31"),
+                (r#""state":"submitted""#, r#""state":"approved""#),
+                (r#""state":"revoked""#, r#""state":"approved""#),
+                (r#""revoked_at":"2026-11-22T03:00:00Z""#, r#""revoked_at":null"#),
+            ];
+            let altered =
+                altered.map(|(old, new)| text.replace(old, new)).into_iter().filter(|new| *new != text);
+            let mut batches: Vec<Batch> = altered
+                .map(|new| {
+                    let mut batch = Batch::default();
+                    batch.put(key.clone(), new.into_bytes());
+                    batch
+                })
+                .collect();
+            assert!(!batches.is_empty(), "{text}");
+            let mut gone = Batch::default();
+            gone.remove(key.clone());
+            batches.push(gone);
+            for batch in batches {
+                let copy = copy(&collector);
+                copy.commit(batch).unwrap();
+                assert!(!verdict(&copy).is_sound(), "{text}");
+            }
+        }
+    }
+    // An approval that nobody gave, and one that was revoked, put back.
+    for subject in ["over", "never"] {
+        let row = Row::Exceptions(exception(subject, "2026-12-31"));
+        let approval = Approval { by: "jimucho".to_owned(), at: clock.now(), application: None, row };
+        let (copy, mut batch) = (copy(&collector), Batch::default());
+        batch.put_json(&format!("{APPROVALS}{}", approval.row.meaning()), &approval);
+        copy.commit(batch).unwrap();
+        assert!(!verdict(&copy).is_sound(), "{subject}");
+    }
 }

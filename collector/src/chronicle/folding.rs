@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use daicho_proto::endpoint::EndpointId;
 use daicho_rules::violation::{Step, Violation};
 use jiff::Timestamp;
 
 use super::what::history_step;
 use super::{Digest, Entry, What};
+use crate::applications;
 use crate::identity::Role;
 use crate::shelves::{LedgerVersion, RuleVerdict, Shelves};
 use crate::store::StoreError;
@@ -23,6 +25,12 @@ pub struct Standing {
     pub ledgers: Vec<(LedgerVersion, Digest)>,
     /// Who had which certificates, by name.
     pub people: BTreeMap<String, Person>,
+    /// The machines that were enrolled, and whether their certificates were welcome no longer.
+    pub endpoints: BTreeMap<EndpointId, bool>,
+    /// SHA-256 of each application as it is kept, by its number.
+    pub applications: BTreeMap<String, String>,
+    /// SHA-256 of each approval as it is kept, by what it allows.
+    pub approvals: BTreeMap<Digest, Digest>,
 }
 
 /// A person with a certificate.
@@ -108,12 +116,23 @@ impl Standing {
             What::OperatorRevoked { name, .. } => {
                 self.people.entry(name.clone()).or_default().revoked = true;
             }
+            What::EndpointJoined { endpoint, .. } => {
+                self.endpoints.insert(*endpoint, false);
+            }
+            What::EndpointRevoked { endpoint, .. } => {
+                self.endpoints.insert(*endpoint, true);
+            }
+            What::Application { number, details, .. } => {
+                let digest = details.get(applications::DIGEST).cloned().unwrap_or_default();
+                self.applications.insert(number.clone(), digest);
+            }
+            What::Approvals { given, ended } => {
+                self.approvals.retain(|meaning, _| !ended.contains(meaning));
+                self.approvals.extend(given);
+            }
             What::Begun { .. }
             | What::Decision { .. }
-            | What::Application { .. }
             | What::Refused { .. }
-            | What::EndpointJoined { .. }
-            | What::EndpointRevoked { .. }
             | What::Judged { .. }
             | What::Note { .. }
             | What::Unknown => {}

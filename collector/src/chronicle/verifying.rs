@@ -93,6 +93,12 @@ pub struct Compared {
     pub devices: usize,
     /// People with their roles.
     pub people: usize,
+    /// Enrolled machines, with those that are welcome no longer.
+    pub endpoints: usize,
+    /// Applications.
+    pub applications: usize,
+    /// The officer's approvals of rows.
+    pub approvals: usize,
 }
 
 impl Verdict {

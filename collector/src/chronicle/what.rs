@@ -93,6 +93,13 @@ pub enum What {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         details: BTreeMap<String, String>,
     },
+    /// The officer's approvals of rows of the ledger (exceptions, external media) began or ended.
+    Approvals {
+        /// SHA-256 of each new approval as it is kept, by what its row allows.
+        given: BTreeMap<Digest, Digest>,
+        /// What is allowed no longer.
+        ended: BTreeSet<Digest>,
+    },
     /// Somebody asked for what he may not do. The entry's `by` is who.
     Refused {
         /// Service and method.

@@ -42,6 +42,7 @@ static METHODS: &[(&str, &str)] = &[
     ("ledger diff", "Bookkeeping/Content"),
     ("ledger import", "Bookkeeping/Import"),
     ("ledger export", "Bookkeeping/Content"),
+    ("ledger mappings", "Bookkeeping/Mappings"),
     ("ledger versions", "Bookkeeping/Versions"),
     ("ledger propose", "Bookkeeping/Propose"),
 ];

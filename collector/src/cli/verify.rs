@@ -45,8 +45,18 @@ pub struct Arguments {
 }
 
 /// The shelves that are compared with the log.
-const SHELVES: [&str; 7] =
-    ["chronicle/", "violation/", "history/", "verdict/", "ledger/", "operator/", "meta/"];
+const SHELVES: [&str; 10] = [
+    "chronicle/",
+    "violation/",
+    "history/",
+    "verdict/",
+    "ledger/",
+    "operator/",
+    "endpoint/",
+    "application/",
+    "approval/",
+    "meta/",
+];
 
 /// Answers.
 pub fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Outcome> {
@@ -126,6 +136,9 @@ struct Counts {
     ledgers: usize,
     devices: usize,
     people: usize,
+    endpoints: usize,
+    applications: usize,
+    approvals: usize,
 }
 
 #[derive(Serialize)]
@@ -152,8 +165,9 @@ pub(super) fn show(
 
 fn told(verdict: &Verdict) -> Told<'_> {
     let counts = |compared: Compared| {
-        let Compared { violations, steps, ledgers, devices, people } = compared;
-        Counts { violations, steps, ledgers, devices, people }
+        let Compared { violations, steps, ledgers, devices, people, endpoints, applications, approvals } =
+            compared;
+        Counts { violations, steps, ledgers, devices, people, endpoints, applications, approvals }
     };
     let broken = verdict.breaks.iter();
     Told {
@@ -213,13 +227,23 @@ fn as_text(verdict: &Verdict, place: &str, context: &Context) -> String {
             format!("{}:{} is as it was noted.", anchor.number, anchor.digits),
         );
     }
-    if let Some(Compared { violations, steps, ledgers, devices, people }) = verdict.compared {
+    if let Some(Compared {
+        violations,
+        steps,
+        ledgers,
+        devices,
+        people,
+        endpoints,
+        applications,
+        approvals,
+    }) = verdict.compared
+    {
         say(
             format!(
-                "記録簿と突き合わせたもの: 違反 {violations} 件（経過 {steps} 件）、台帳 {ledgers} 版、機器 {devices} 台の判定、担当者 {people} 人"
+                "記録簿と突き合わせたもの: 違反 {violations} 件（経過 {steps} 件）、台帳 {ledgers} 版、機器 {devices} 台の判定、担当者 {people} 人、登録端末 {endpoints} 台、申請 {applications} 件、承認 {approvals} 件"
             ),
             format!(
-                "compared with the log: {violations} violations ({steps} steps), {ledgers} ledger versions, verdicts on {devices} devices, {people} people"
+                "compared with the log: {violations} violations ({steps} steps), {ledgers} ledger versions, verdicts on {devices} devices, {people} people, {endpoints} enrolled machines, {applications} applications, {approvals} approvals"
             ),
         );
     }

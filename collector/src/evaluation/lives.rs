@@ -121,12 +121,9 @@ impl World {
             section: None,
         };
         batch.put_operator(&suzuki);
-        Chronicle::open(&collector.shelves).unwrap().append(
-            &mut batch,
-            now,
-            "daicho",
-            What::of_operator(&suzuki),
-        );
+        let mut chronicle = Chronicle::open(&collector.shelves).unwrap();
+        chronicle.append(&mut batch, now, "daicho", What::of_endpoint(&row));
+        chronicle.append(&mut batch, now, "daicho", What::of_operator(&suzuki));
         collector.shelves.commit(batch).unwrap();
         World {
             collector,

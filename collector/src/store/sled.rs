@@ -1,6 +1,7 @@
 //! The store in a folder of its own, on sled. The only file of the collector that knows sled.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Batch, Entry, Store, StoreError};
 
@@ -10,6 +11,10 @@ const CACHE_BYTES: u64 = 128 * 1024 * 1024;
 /// With less room on the disk nothing is written any more: a batch that stops half way through a full disk would need
 /// a restart, one that was not begun needs only the room.
 const FREE_BYTES_MIN: u64 = 32 * 1024 * 1024;
+
+/// How often, and how long in between, a folder is tried that somebody holds: 2 s in all.
+const HELD_TRIES: u32 = 40;
+const HELD_PAUSE: Duration = Duration::from_millis(50);
 
 /// A sled database with one tree: its batches are atomic over all keys.
 #[derive(Debug)]
@@ -27,10 +32,11 @@ impl SledStore {
             .cache_capacity(CACHE_BYTES)
             // Every commit flushes: a thread that does it from time to time would only disturb.
             .flush_every_ms(None);
-        let database = config.open().map_err(|error| StoreError::Open {
+        let opened = opened(&config);
+        let database = opened.map_err(|error| StoreError::Open {
             path: path.to_owned(),
             reason: match &error {
-                sled::Error::Io(io) if io.to_string().contains("lock") => {
+                error if is_held(error) => {
                     "another collector is running on this folder; stop it first (systemctl stop daicho-collector)"
                         .to_owned()
                 }
@@ -42,6 +48,22 @@ impl SledStore {
         })?;
         Ok(SledStore { database, path: path.to_owned() })
     }
+}
+
+/// Opens, and waits a moment for who holds the folder: a collector that ends gives it back with its last thread, and a
+/// program that was just started has a copy of the lock until it runs. Nothing tells when that is.
+fn opened(config: &sled::Config) -> Result<sled::Db, sled::Error> {
+    for _ in 0..HELD_TRIES {
+        match config.open() {
+            Err(error) if is_held(&error) => std::thread::sleep(HELD_PAUSE),
+            opened => return opened,
+        }
+    }
+    config.open()
+}
+
+fn is_held(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(io) if io.to_string().contains("lock"))
 }
 
 impl Store for SledStore {

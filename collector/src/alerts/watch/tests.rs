@@ -113,7 +113,9 @@ impl Hospital {
             note: None,
         };
         batch.put_ledger(&version, &ledger);
-        crate::applications::bringing::approve_all(&mut batch, &ledger, "suzuki", self.clock.now());
+        let mut chronicle = crate::chronicle::Chronicle::open(&self.collector.shelves).unwrap();
+        let now = self.clock.now();
+        crate::applications::bringing::approve_all(&mut batch, &mut chronicle, &ledger, "suzuki", now);
         self.store.commit(batch).unwrap();
         self.collector.set_ledger(ledger);
     }

@@ -202,6 +202,7 @@ fn in_short(word: &DailyWord, japanese: bool) -> String {
         (word.unjudged, "未判定", "台", "not judged"),
         (word.failing.len(), "お知らせ不達", "件", "alert channels failing"),
         (word.maintenance.len(), "保守中", "件", "in maintenance"),
+        (word.applications.unwrap_or_default(), "承認待ち", "件", "applications waiting"),
     ];
     let counts = counts.into_iter().filter(|(count, ..)| *count > 0);
     let mut parts: Vec<String> = counts

@@ -1,12 +1,13 @@
 //! The shelves against the log: what is shown day by day is what was decided.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use daicho_rules::rule::Proof;
 use daicho_rules::violation::{Excepted, Stage, Step, Treatment, Violation};
 use jiff::Timestamp;
 
 use super::{Chain, Compared, Verdict};
+use crate::applications;
 use crate::chronicle::{Digest, Entry};
 use crate::shelves::Shelves;
 use crate::store::{self, StoreError};
@@ -31,6 +32,8 @@ pub(super) fn compare(shelves: &Shelves, chain: &mut Chain<'_>) -> Result<(), St
     ledgers(shelves, chain, &mut compared)?;
     devices(shelves, chain, &mut compared)?;
     people(shelves, chain, &mut compared)?;
+    endpoints(shelves, chain, &mut compared)?;
+    applied(shelves, chain, &mut compared)?;
     chain.verdict.compared = Some(compared);
     Ok(())
 }
@@ -172,6 +175,84 @@ fn people(shelves: &Shelves, chain: &mut Chain<'_>, compared: &mut Compared) -> 
         );
     }
     Ok(())
+}
+
+fn endpoints(shelves: &Shelves, chain: &mut Chain<'_>, compared: &mut Compared) -> Result<(), StoreError> {
+    let Chain { verdict, standing, .. } = chain;
+    let Some(kept) = readable(shelves.endpoints(), verdict)? else { return Ok(()) };
+    for row in &kept {
+        compared.endpoints += 1;
+        let revoked = standing.endpoints.remove(&row.id);
+        if revoked != Some(row.revoked_at.is_some()) {
+            let name = format!("{} ({})", row.hostname, row.id);
+            let words = (
+                "登録の状態が記録簿と違います",
+                "whether it is enrolled or revoked is not what the log says",
+            );
+            differs(verdict, &name, None, words);
+        }
+    }
+    for endpoint in standing.endpoints.keys() {
+        let words = ("記録簿にある端末がありません", "the log has this machine, and the row is gone");
+        differs(verdict, &endpoint.to_string(), None, words);
+    }
+    Ok(())
+}
+
+/// Applications and approvals, byte for byte.
+fn applied(shelves: &Shelves, chain: &mut Chain<'_>, compared: &mut Compared) -> Result<(), StoreError> {
+    let Chain { verdict, standing, .. } = chain;
+    let logged = std::mem::take(&mut standing.applications).into_iter();
+    let logged = logged.map(|(number, digest)| {
+        // The number as in the key: a text that is none has no key, and is missed.
+        let key = number.parse::<u64>().map_or(number, |number| format!("{number:016x}"));
+        (key, digest)
+    });
+    let name = ("申請", "application");
+    compared.applications = same_bytes(shelves, verdict, applications::APPLICATIONS, name, logged.collect())?;
+    let logged = std::mem::take(&mut standing.approvals).into_iter();
+    let logged = logged.map(|(meaning, digest)| (meaning.to_string(), digest.to_string()));
+    let name = ("承認", "approval");
+    compared.approvals = same_bytes(shelves, verdict, applications::APPROVALS, name, logged.collect())?;
+    Ok(())
+}
+
+/// Compares each value of a shelf with the digest that the log has of it; how many there are.
+fn same_bytes(
+    shelves: &Shelves,
+    verdict: &mut Verdict,
+    shelf: &str,
+    (ja, en): (&str, &str),
+    mut logged: BTreeMap<String, String>,
+) -> Result<usize, StoreError> {
+    let (mut seen, mut after): (usize, Option<Vec<u8>>) = (0, None);
+    loop {
+        let page = shelves.store().scan(shelf.as_bytes(), after.as_deref(), PAGE)?;
+        for (key, value) in &page {
+            seen += 1;
+            let key = String::from_utf8_lossy(key);
+            let key = key.strip_prefix(shelf).unwrap_or(&key);
+            if logged.remove(key).is_none_or(|digest| digest != Digest::of(value).to_string()) {
+                let (ja, en) = (format!("{ja} {key}"), format!("{en} {key}"));
+                let (ja, en) =
+                    (format!("{ja}: 記録簿と違います。"), format!("{en}: is not what the log says"));
+                verdict.broken(None, None, ja, en);
+            }
+        }
+        match page.last() {
+            Some((key, _)) if page.len() == PAGE => after = Some(key.clone()),
+            _ => break,
+        }
+    }
+    for key in logged.keys() {
+        let (ja, en) = (format!("{ja} {key}"), format!("{en} {key}"));
+        let (ja, en) = (
+            format!("{ja}: 記録簿にあるのに、ありません。"),
+            format!("{en}: the log has it, and it is gone"),
+        );
+        verdict.broken(None, None, ja, en);
+    }
+    Ok(seen)
 }
 
 fn count(shelves: &Shelves, prefix: &[u8]) -> Result<usize, StoreError> {

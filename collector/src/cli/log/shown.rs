@@ -94,6 +94,14 @@ pub(super) fn what(entry: &Entry, context: &Context) -> String {
             let note = note.as_deref().map(|note| format!(" — {note}")).unwrap_or_default();
             format!("{number} {subject}: {step}{note}")
         }
+        What::Approvals { given, ended } => {
+            let (given, ended) = (given.len(), ended.len());
+            let (ja, en) = (
+                format!("承認 {given}件、終了 {ended}件"),
+                format!("{given} approvals given, {ended} ended"),
+            );
+            context.say(&ja, &en).to_owned()
+        }
         What::Refused { method, needed, address, times } => {
             let needed: Vec<String> = needed.iter().map(ToString::to_string).collect();
             let (ja, en) = (format!("{times}回"), format!("{times} times"));
