@@ -1,10 +1,11 @@
-//! Benchmarks that print numbers beside their budgets: `load collect`, `load intake`, `load ledger`. They assert nothing.
+//! Benchmarks that print numbers beside their budgets: `load collect`, `load intake`, `load judge`, `load ledger`. They assert nothing.
 
 use clap::{Parser, Subcommand};
 
 mod collect;
 mod echo;
 mod intake;
+mod judge;
 mod ledger;
 
 #[derive(Parser)]
@@ -34,6 +35,15 @@ enum Command {
         #[arg(long, default_value_t = 10)]
         seconds: u64,
     },
+    /// Judging every device after a change of the ledger, and once more where nothing changed.
+    Judge {
+        /// Machines, each listed and reporting.
+        #[arg(long, default_value_t = 10_000)]
+        devices: usize,
+        /// Rows of the ledger about each machine: accounts and software, by half.
+        #[arg(long, default_value_t = 20)]
+        rows: usize,
+    },
     /// Reading and importing a ledger of 10 000 devices, and reading ledgers that mean harm.
     Ledger,
     /// The bare echo that `intake` compares with.
@@ -52,6 +62,7 @@ fn main() -> anyhow::Result<()> {
     match Line::parse().command {
         Command::Collect { runs } => collect::measure(runs),
         Command::Intake { connections, seconds } => intake::measure(connections, seconds),
+        Command::Judge { devices, rows } => judge::measure(devices, rows),
         Command::Ledger => ledger::measure(),
         Command::Echo { data, listen } => echo::serve(&data, listen),
     }
