@@ -49,6 +49,8 @@ pub struct Config {
     pub jitter_percent: u32,
     /// Room for events that nobody acknowledged.
     pub spool_bytes_max: u64,
+    /// Days of work for which an event waits at most.
+    pub spool_days_max: u64,
 }
 
 /// How the log is written.
@@ -66,6 +68,9 @@ const CADENCE_SECONDS: std::ops::RangeInclusive<i64> = 10..=86_400;
 /// Some 3 000 events, to a size that no hospital's outage fills.
 const SPOOL_MEGABYTES: std::ops::RangeInclusive<i64> = 1..=1_024;
 
+/// A week, in which any line is mended, to ten years.
+const SPOOL_DAYS: std::ops::RangeInclusive<i64> = 7..=3_650;
+
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -76,6 +81,7 @@ impl Default for Config {
             cadences: PROBES.iter().map(|probe| (probe.subject, probe.cadence)).collect(),
             jitter_percent: 10,
             spool_bytes_max: 64 << 20,
+            spool_days_max: 400,
         }
     }
 }
@@ -148,7 +154,11 @@ impl Config {
                     let expected = "a whole number of megabytes from 1 to 1024";
                     reader.set(name, value, expected, read, &mut config.spool_bytes_max);
                 }
-                _ => reader.unknown(name, value, "megabytes_max"),
+                "spool.days_max" => {
+                    let expected = "a whole number of days from 7 to 3650";
+                    reader.set(name, value, expected, whole(value, &SPOOL_DAYS), &mut config.spool_days_max);
+                }
+                _ => reader.unknown(name, value, "megabytes_max or days_max"),
             }),
             _ => {
                 reader.unknown(
@@ -254,14 +264,14 @@ mod tests {
         let folder = if cfg!(windows) { r"D:\agent" } else { "/srv/agent" };
         let config = parse(&format!(
             "data_folder = '{folder}'\ncollector = 'daicho.example.jp:7443'\nlog_format = 'json'\n\
-             log_level = 'debug'\n[looks]\naccounts_seconds = 60\njitter_percent = 0\n[spool]\nmegabytes_max = 2\n"
+             log_level = 'debug'\n[looks]\naccounts_seconds = 60\njitter_percent = 0\n[spool]\nmegabytes_max = 2\ndays_max = 30\n"
         ))
         .unwrap();
         assert_eq!(config.data_folder, Path::new(folder));
         assert_eq!(config.collector.unwrap().to_string(), "daicho.example.jp:7443");
         assert_eq!((config.log_format, config.log_level), (LogFormat::Json, tracing::Level::DEBUG));
         assert!(config.cadences.contains(&(Subject::Accounts, Duration::from_secs(60))));
-        assert_eq!((config.jitter_percent, config.spool_bytes_max), (0, 2 << 20));
+        assert_eq!((config.jitter_percent, config.spool_bytes_max, config.spool_days_max), (0, 2 << 20, 30));
     }
 
     #[test]

@@ -151,7 +151,8 @@ fn hand_over(_: &Path, _: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn flush_folder(folder: &Path) -> io::Result<()> {
+/// Makes durable which files a folder holds.
+pub fn flush_folder(folder: &Path) -> io::Result<()> {
     // Windows flushes a folder's entries by itself and cannot open one as a file.
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use daicho_proto::facts::{Fact, Subject};
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, interval, sleep, sleep_until};
+use tokio::time::{Instant, interval, interval_at, sleep, sleep_until};
 use tracing::{error, info, warn};
 
 use crate::clock;
@@ -30,6 +30,9 @@ mod schedule;
 
 /// The disk is asked again this often after it refused the spool; the counts in the status are as old at most.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(5);
+
+/// The spool counts hours of work.
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// The status file is written at most this often.
 const STATUS_APART: Duration = Duration::from_millis(500);
@@ -137,6 +140,7 @@ async fn work(
 
     service::tell(Word::Ready);
     let mut housekeeping = interval(HOUSEKEEPING_EVERY);
+    let mut hours = interval_at(Instant::now() + HOUR, HOUR);
     let mut watchdog = service::watchdog_interval().map(interval);
     let status = tokio::spawn(write_status(health.clone()));
     loop {
@@ -147,6 +151,7 @@ async fn work(
             () = async { match &mut watchdog { Some(tick) => { tick.tick().await; } None => pending().await } } => {
                 service::tell(Word::Alive);
             }
+            _ = hours.tick() => keeper.grow_older(config.spool_days_max, clock::now()),
             _ = housekeeping.tick() => {
                 if keeper.mend(clock::now()) {
                     wakes.wake(Subject::ALL);

@@ -46,25 +46,11 @@ pub fn watchdog_interval() -> Option<Duration> {
 }
 
 /// Asks the kernel for small pages. Where it hands out big ones unasked (`always`, Debian's and Ubuntu's choice), the
-/// spool's sparse tables alone weigh 24 MB instead of 1 MB.
+/// program's sparse tables alone weigh many times what is used of them.
 pub fn stay_small() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
         tracing::debug!(%error, "Kernel may use big pages.");
-    }
-}
-
-/// How late the kernel may make a timer of a thread that has no hurry. An hour is as good as never; less wakes more.
-#[cfg(target_os = "linux")]
-const UNHURRIED_NANOSECONDS: std::num::NonZeroU64 =
-    std::num::NonZeroU64::new(3_600_000_000_000).expect("an hour is not zero");
-
-/// Lets the kernel make the timers of this thread, and of the threads that it starts, as late as it likes. What wakes
-/// them otherwise still wakes them at once.
-pub fn be_unhurried() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::thread::set_current_timer_slack(Some(UNHURRIED_NANOSECONDS)) {
-        tracing::debug!(%error, "Kernel keeps its timers exact.");
     }
 }
 

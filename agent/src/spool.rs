@@ -1,4 +1,4 @@
-//! The durable outbox: an observation is on disk before anything else happens. The only file of the agent that knows sled.
+//! The durable outbox: an observation is on disk before anything else happens.
 //!
 //! Two queues wait without a number: events, oldest first, and the newest inventory of each subject. When a batch is
 //! formed they move under the next sequence numbers into the outgoing log, in one write that is on disk before the batch
@@ -13,25 +13,23 @@
 //! | `o/<sequence>` | what is on its way |
 //! | `d/<subject>` | digest and time of the newest inventory that was taken |
 //! | `r/<drill>` | lines of a drill that are taken |
+//! | `t/<day>` | how many events had arrived when the agent had worked for so many days |
 
-use std::future::Future as _;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
 use std::time::Duration;
 
-use daicho_proto::facts::{Fact, Gap, Subject};
+use daicho_proto::facts::{Fact, Gap, GapCause, Subject};
 use daicho_proto::observation::Observation;
 use daicho_proto::{time, wire};
 use jiff::Timestamp;
 
 use crate::probes::unreadable;
+use journal::{Change, Damage, Journal};
 
+pub mod journal;
 pub mod keeper;
-
-/// sled's cache: the queue is written once and read once, so a cache earns nothing; this is sled's least sensible size.
-const CACHE_BYTES: u64 = 1024 * 1024;
 
 /// The largest single observation. With its batch around it, it must stay below the 4 MiB that gRPC takes by default.
 pub const OBSERVATION_BYTES_MAX: usize = 3 * 1024 * 1024;
@@ -40,26 +38,17 @@ pub const OBSERVATION_BYTES_MAX: usize = 3 * 1024 * 1024;
 const UNCHANGED_TOLD_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// The layout of the keys above. Another one is set aside, not guessed at.
-const FORM: u64 = 1;
+const FORM: u64 = 2;
 
 /// Why a spool cannot do it.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// The disk does not let us: full, read-only, missing. Opening it again later may help.
     #[error("the spool cannot be read or written")]
-    Disk(#[source] sled::Error),
-    /// What lies there is no spool of ours, or no longer whole. Only a new one helps.
+    Disk(#[from] io::Error),
+    /// What lies there is no spool of ours. Only a new one helps.
     #[error("the spool is damaged: {0}")]
     Damaged(String),
-}
-
-impl From<sled::Error> for SpoolError {
-    fn from(error: sled::Error) -> Self {
-        match error {
-            sled::Error::Io(_) | sled::Error::CollectionNotFound(_) => SpoolError::Disk(error),
-            other => SpoolError::Damaged(other.to_string()),
-        }
-    }
 }
 
 /// What `append` did.
@@ -108,12 +97,16 @@ pub enum Settled {
 
 /// The outbox of one endpoint.
 pub struct Spool {
-    tree: sled::Db,
     event_bytes_max: u64,
-    state: Mutex<State>,
+    inner: Mutex<Inner>,
 }
 
-/// What is asked for too often to be read from the tree each time. Written together with it.
+struct Inner {
+    journal: Journal,
+    state: State,
+}
+
+/// What is asked for too often to be read from the journal each time. Written together with it.
 #[derive(Clone, Copy)]
 struct State {
     incarnation: u64,
@@ -126,50 +119,72 @@ struct State {
 }
 
 impl Spool {
-    /// Opens the spool in `folder`, or makes one with `incarnation`. Events may take `event_bytes_max`; each inventory
-    /// is there once.
-    pub fn open(folder: &Path, event_bytes_max: u64, incarnation: u64) -> Result<Self, SpoolError> {
-        // No timer: whoever appends flushes.
-        let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        // sled panics on some damaged files where it should answer with an error.
-        let tree = catch_unwind(AssertUnwindSafe(|| open_unhurried(&config)))
-            .map_err(|_| SpoolError::Damaged("its files cannot be understood".to_owned()))??;
-        let state = match (number(&tree, "m/form")?, number(&tree, "m/incarnation")?) {
-            (None, None) if tree.is_empty() => {
-                let mut batch = sled::Batch::default();
-                batch.insert("m/form", &FORM.to_be_bytes());
-                batch.insert("m/incarnation", &incarnation.to_be_bytes());
-                tree.apply_batch(batch)?;
-                tree.flush()?;
-                State { incarnation, first: 1, next: 1, arrivals: 0, events: 0, event_bytes: 0 }
-            }
-            (Some(FORM), Some(incarnation)) => {
-                let (mut events, mut event_bytes) = (0, 0);
-                for entry in tree.scan_prefix("e/") {
-                    events += 1;
-                    event_bytes += entry?.1.len() as u64;
-                }
-                let next = number(&tree, "m/next")?.unwrap_or(1);
-                let first = match tree.scan_prefix("o/").keys().next().transpose()? {
-                    Some(key) => number_of(&key)?,
-                    None => next,
-                };
-                let arrivals = number(&tree, "m/arrivals")?.unwrap_or(0);
-                State { incarnation, first, next, arrivals, events, event_bytes }
-            }
+    /// Opens the spool in `folder`, or makes one with the incarnation `fresh`. Events may take `event_bytes_max`; each inventory
+    /// is there once. What cannot be read of it costs itself alone: a gap tells it, and `fresh` begins.
+    pub fn open(folder: &Path, event_bytes_max: u64, fresh: u64) -> Result<Self, SpoolError> {
+        let (mut journal, damage) = Journal::open(folder, fresh)?;
+        let known = (number(&mut journal, b"m/form")?, number(&mut journal, b"m/incarnation")?);
+        let is_empty = journal.keys(b"").next().is_none();
+        let incarnation = match known {
+            (Some(FORM), Some(known)) => known,
+            (None, None) if is_empty => fresh,
+            (None | Some(FORM), _) if damage.places > 0 => fresh,
             (form, _) => return Err(SpoolError::Damaged(format!("its form {form:?} is not {FORM}"))),
         };
-        Ok(Spool { tree, event_bytes_max, state: Mutex::new(state) })
+        if known != (Some(FORM), Some(incarnation)) {
+            journal.write(&[put_number("m/form", FORM), put_number("m/incarnation", incarnation)])?;
+        }
+        let (mut events, mut event_bytes, mut newest) = (0, 0, 0);
+        for (key, bytes) in journal.keys(b"e/") {
+            events += 1;
+            event_bytes += bytes;
+            newest = number_of(key)?;
+        }
+        let next = number(&mut journal, b"m/next")?.unwrap_or(1);
+        let first = journal.keys(b"o/").next().map_or(Ok(next), |(key, _)| number_of(key))?;
+        let arrivals = number(&mut journal, b"m/arrivals")?.unwrap_or(0).max(newest);
+        let state = State { incarnation, first, next, arrivals, events, event_bytes };
+        let spool = Spool { event_bytes_max, inner: Mutex::new(Inner { journal, state }) };
+        if damage.places > 0 {
+            spool.tell(&damage, fresh)?;
+        }
+        Ok(spool)
+    }
+
+    /// Tells what was spoiled. Numbers that were given out may be among it, so they begin anew.
+    fn tell(&self, damage: &Damage, fresh: u64) -> Result<(), SpoolError> {
+        let inner = &mut *self.inner();
+        let times = [&damage.between.0, &damage.between.1].map(|value| {
+            let told = wire::Observation::from_bytes(value.as_deref()?).ok()?;
+            Some(time::from_wire(told.observed_at_us))
+        });
+        let times: Vec<Timestamp> = times.into_iter().flatten().collect();
+        // Where nothing before or after it tells when it was: some time until the file was last written.
+        let written = inner.journal.written_at();
+        let since = times.iter().min().copied().unwrap_or(written);
+        let until = if times.len() == 2 { times.iter().max().copied() } else { None }.unwrap_or(written);
+        let gap = Gap {
+            lost: damage.places,
+            reason: "records of the agent's spool were spoiled on its disk".to_owned(),
+            since: since.min(until),
+            until: since.max(until),
+            cause: GapCause::Spoiled,
+            at_least: true,
+        };
+        inner.begin_again(fresh, Some(gap))?;
+        // Else the same places would be told again at the next start.
+        inner.journal.rewrite()?;
+        Ok(())
     }
 
     /// This life of the spool.
     pub fn incarnation(&self) -> u64 {
-        self.state().incarnation
+        self.inner().state.incarnation
     }
 
     /// How many events ever arrived: tells, after an error, whether the last one is in.
     pub fn arrivals(&self) -> u64 {
-        self.state().arrivals
+        self.inner().state.arrivals
     }
 
     /// Takes a fact in; it is on disk when this returns.
@@ -193,22 +208,21 @@ impl Spool {
 
     /// Makes the spool `owner`'s. What another identity left unsent goes on under a new incarnation.
     pub fn belong_to(&self, owner: &str, fresh: u64) -> Result<(), SpoolError> {
-        let mut state = self.state();
-        let before = self.tree.get("m/owner")?;
+        let inner = &mut *self.inner();
+        let before = inner.journal.get(b"m/owner")?;
         if before.as_deref() == Some(owner.as_bytes()) {
             return Ok(());
         }
         if before.is_some() {
-            self.begin_again(&mut state, fresh, None)?;
+            inner.begin_again(fresh, None)?;
         }
-        self.tree.insert("m/owner", owner)?;
-        self.tree.flush()?;
+        inner.journal.write(&[Change::Put(b"m/owner".to_vec(), owner.as_bytes().to_vec())])?;
         Ok(())
     }
 
     /// How many lines of a drill are taken.
     pub fn drilled_to(&self, drill: &str) -> Result<u64, SpoolError> {
-        Ok(number(&self.tree, &format!("r/{drill}"))?.unwrap_or(0))
+        Ok(number(&mut self.inner().journal, format!("r/{drill}").as_bytes())?.unwrap_or(0))
     }
 
     fn append_event(
@@ -218,62 +232,49 @@ impl Spool {
         drill: Option<(&str, u64)>,
     ) -> Result<Appended, SpoolError> {
         let bytes = Observation { sequence: 0, observed_at, fact }.to_bytes();
-        let mut state = self.state();
-        let mut after = *state;
-        let mut batch = sled::Batch::default();
-        self.make_room(bytes.len() as u64, &mut after, &mut batch)?;
+        let inner = &mut *self.inner();
+        let mut after = inner.state;
+        let mut changes = Vec::new();
+        let room = self.event_bytes_max.saturating_sub(bytes.len() as u64);
+        inner.give_up(GapCause::Full, |state, _| state.event_bytes > room, &mut after, &mut changes)?;
         after.arrivals += 1;
         after.events += 1;
         after.event_bytes += bytes.len() as u64;
-        batch.insert("m/arrivals", &after.arrivals.to_be_bytes());
-        batch.insert(numbered("e/", after.arrivals), bytes);
+        changes.push(put_number("m/arrivals", after.arrivals));
+        changes.push(Change::Put(numbered("e/", after.arrivals), bytes));
         if let Some((drill, position)) = drill {
-            batch.insert(format!("r/{drill}").as_bytes(), &position.to_be_bytes());
+            changes.push(put_number(&format!("r/{drill}"), position));
         }
-        self.tree.apply_batch(batch)?;
-        self.tree.flush()?;
-        *state = after;
+        inner.journal.write(&changes)?;
+        inner.state = after;
         Ok(Appended::Taken)
     }
 
-    /// Gives up the oldest events until `wanted` more bytes fit, and counts them into the gap that will be told first.
-    fn make_room(&self, wanted: u64, after: &mut State, batch: &mut sled::Batch) -> Result<(), SpoolError> {
-        if after.event_bytes + wanted <= self.event_bytes_max {
+    /// The agent has worked for another hour: an event that waited for more than `days_max` days of them is given up.
+    /// Hours of work and not the clock's: a clock that jumps by years makes nothing old.
+    pub fn grow_older(&self, days_max: u64) -> Result<(), SpoolError> {
+        let inner = &mut *self.inner();
+        let hours = number(&mut inner.journal, b"m/hours")?.unwrap_or(0) + 1;
+        let counted = put_number("m/hours", hours);
+        if hours % 24 != 0 {
+            inner.journal.write_lazily(&[counted])?;
             return Ok(());
         }
-        let mut gap = match self.tree.get("m/gap")? {
-            Some(bytes) => gap_of(&bytes)?,
-            None => None,
-        };
-        for entry in self.tree.scan_prefix("e/") {
-            if after.event_bytes + wanted <= self.event_bytes_max {
+        let today = hours / 24;
+        let mut after = inner.state;
+        let mut changes = vec![counted, put_number_at(numbered("t/", today), after.arrivals)];
+        let marks: Vec<Vec<u8>> = inner.journal.keys(b"t/").map(|(key, _)| key.to_vec()).collect();
+        let mut old = 0;
+        for mark in marks {
+            if number_of(&mark)?.saturating_add(days_max) > today {
                 break;
             }
-            let (key, bytes) = entry?;
-            let given_up = observation(&bytes)?;
-            let (at, lost) = match given_up.fact {
-                // A gap that is given up must not make the loss look smaller.
-                Some(wire::observation::Fact::Gap(ref told)) => (told.since_us, told.lost.max(1)),
-                _ => (given_up.observed_at_us, 1),
-            };
-            let (since, until) = (time::from_wire(at), time::from_wire(given_up.observed_at_us));
-            let so_far = gap.get_or_insert_with(|| Gap {
-                lost: 0,
-                reason: "the agent's spool was full".to_owned(),
-                since,
-                until,
-            });
-            so_far.lost += lost;
-            so_far.since = so_far.since.min(since);
-            so_far.until = so_far.until.max(until);
-            after.events -= 1;
-            after.event_bytes -= bytes.len() as u64;
-            batch.remove(key);
+            old = number(&mut inner.journal, &mark)?.unwrap_or(0).max(old);
+            changes.push(Change::Remove(mark));
         }
-        if let Some(gap) = gap {
-            let observed_at = gap.until;
-            batch.insert("m/gap", Observation { sequence: 0, observed_at, fact: Fact::Gap(gap) }.to_bytes());
-        }
+        inner.give_up(GapCause::TooOld, |_, arrival| arrival <= old, &mut after, &mut changes)?;
+        inner.journal.write(&changes)?;
+        inner.state = after;
         Ok(())
     }
 
@@ -290,9 +291,9 @@ impl Spool {
             let sentence = format!("{subject}: {} bytes were seen, more than can be sent", bytes.len());
             bytes = Observation { sequence: 0, observed_at, fact: unreadable(subject, sentence) }.to_bytes();
         }
-        let _state = self.state();
-        let known = format!("d/{subject}");
-        if let Some(told) = self.tree.get(&known)?
+        let inner = &mut *self.inner();
+        let known = format!("d/{subject}").into_bytes();
+        if let Some(told) = inner.journal.get(&known)?
             && let Some((told_digest, told_at)) = told.split_at_checked(digest.as_ref().len())
             && told_digest == digest.as_ref()
             && let Ok(told_at) = told_at.try_into().map(i64::from_be_bytes)
@@ -304,161 +305,230 @@ impl Spool {
             }
         }
         let told = [digest.as_ref(), &time::to_wire(observed_at).to_be_bytes()].concat();
-        let mut batch = sled::Batch::default();
-        batch.insert(known.as_bytes(), told);
-        batch.insert(format!("i/{subject}").as_bytes(), bytes);
-        self.tree.apply_batch(batch)?;
-        self.tree.flush()?;
+        let waits = format!("i/{subject}").into_bytes();
+        inner.journal.write(&[Change::Put(known, told), Change::Put(waits, bytes)])?;
         Ok(Appended::Taken)
     }
 
     /// The oldest observations that are not acknowledged, at most `count_max` and about `bytes_max` of them (one is
     /// always given); `None` when nothing waits. Asking again gives the same until they are acknowledged.
     pub fn pending(&self, bytes_max: usize, count_max: usize) -> Result<Option<Batch>, SpoolError> {
-        let mut state = self.state();
-        if state.first == state.next {
-            self.form(&mut state, bytes_max, count_max)?;
+        let inner = &mut *self.inner();
+        if inner.state.first == inner.state.next {
+            inner.form(bytes_max, count_max)?;
         }
-        let mut observations = Vec::new();
+        let mut wanted = Vec::new();
         let mut bytes_taken = 0;
-        for entry in self.tree.scan_prefix("o/").take(count_max) {
-            let (key, bytes) = entry?;
-            bytes_taken += bytes.len();
-            if bytes_taken > bytes_max && !observations.is_empty() {
+        for (key, bytes) in inner.journal.keys(b"o/").take(count_max) {
+            bytes_taken += bytes;
+            if bytes_taken > bytes_max as u64 && !wanted.is_empty() {
                 break;
             }
+            wanted.push(key.to_vec());
+        }
+        let mut observations = Vec::with_capacity(wanted.len());
+        for key in wanted {
+            let Some(bytes) = inner.journal.get(&key)? else { continue };
             let mut next = observation(&bytes)?;
             next.sequence = number_of(&key)?;
             observations.push(next);
         }
-        let incarnation = state.incarnation;
+        let incarnation = inner.state.incarnation;
         Ok((!observations.is_empty()).then_some(Batch { incarnation, observations }))
-    }
-
-    /// Moves what waits under the next numbers: an untold gap, then events, then inventories.
-    fn form(&self, state: &mut State, bytes_max: usize, count_max: usize) -> Result<(), SpoolError> {
-        let mut batch = sled::Batch::default();
-        let mut after = *state;
-        let mut bytes_taken = 0;
-        let gap = self.tree.scan_prefix("m/gap");
-        for entry in gap.chain(self.tree.scan_prefix("e/")).chain(self.tree.scan_prefix("i/")).take(count_max)
-        {
-            let (key, bytes) = entry?;
-            bytes_taken += bytes.len();
-            if bytes_taken > bytes_max && after.next > state.next {
-                break;
-            }
-            if key.starts_with(b"e/") {
-                after.events -= 1;
-                after.event_bytes -= bytes.len() as u64;
-            }
-            batch.insert(numbered("o/", after.next), bytes);
-            batch.remove(key);
-            after.next += 1;
-        }
-        if after.next == state.next {
-            return Ok(());
-        }
-        batch.insert("m/next", &after.next.to_be_bytes());
-        self.tree.apply_batch(batch)?;
-        // Before it leaves: a number that was seen outside must never come to mean something else.
-        self.tree.flush()?;
-        *state = after;
-        Ok(())
     }
 
     /// Takes the collector's word that this incarnation is durable there up to `durable_to`. When that does not fit to
     /// what was sent, `fresh` becomes the new incarnation.
     pub fn settle(&self, durable_to: u64, fresh: u64, now: Timestamp) -> Result<Settled, SpoolError> {
-        let mut state = self.state();
-        let first = state.first;
-        if durable_to >= state.next {
-            self.begin_again(&mut state, fresh, None)?;
+        let inner = &mut *self.inner();
+        let first = inner.state.first;
+        if durable_to >= inner.state.next {
+            inner.begin_again(fresh, None)?;
             return Ok(Settled::Ahead);
         }
         if durable_to + 1 < first {
             let lost = first - 1 - durable_to;
             let reason = "the collector no longer has observations that it had acknowledged".to_owned();
-            self.begin_again(&mut state, fresh, Some(Gap { lost, reason, since: now, until: now }))?;
+            let cause = GapCause::CollectorBehind;
+            let gap = Gap { lost, reason, since: now, until: now, cause, at_least: false };
+            inner.begin_again(fresh, Some(gap))?;
             return Ok(Settled::Behind { lost });
         }
-        let mut batch = sled::Batch::default();
-        for sequence in first..=durable_to {
-            batch.remove(numbered("o/", sequence));
+        let changes: Vec<Change> =
+            (first..=durable_to).map(|sequence| Change::Remove(numbered("o/", sequence))).collect();
+        if !changes.is_empty() {
+            // Should this be forgotten, the same is sent again under the same numbers, and that is safe.
+            inner.journal.write_lazily(&changes)?;
         }
-        // Not flushed: should this be forgotten, the same is sent again under the same numbers, and that is safe.
-        self.tree.apply_batch(batch)?;
-        state.first = durable_to + 1;
+        inner.state.first = durable_to + 1;
         Ok(Settled::Acknowledged(durable_to + 1 - first))
-    }
-
-    /// A new incarnation: what is on its way is numbered anew, and each inventory counts as never told.
-    fn begin_again(&self, state: &mut State, fresh: u64, gap: Option<Gap>) -> Result<(), SpoolError> {
-        let mut after = State { incarnation: fresh, first: 1, next: 1, ..*state };
-        let mut batch = sled::Batch::default();
-        let mut outgoing = Vec::new();
-        for entry in self.tree.scan_prefix("o/") {
-            let (key, bytes) = entry?;
-            batch.remove(key);
-            outgoing.push(bytes);
-        }
-        if let Some(gap) = gap {
-            let told = Observation { sequence: 0, observed_at: gap.until, fact: Fact::Gap(gap) };
-            outgoing.insert(0, told.to_bytes().into());
-        }
-        for bytes in outgoing {
-            batch.insert(numbered("o/", after.next), bytes);
-            after.next += 1;
-        }
-        for key in self.tree.scan_prefix("d/").keys() {
-            batch.remove(key?);
-        }
-        batch.insert("m/incarnation", &after.incarnation.to_be_bytes());
-        batch.insert("m/next", &after.next.to_be_bytes());
-        self.tree.apply_batch(batch)?;
-        self.tree.flush()?;
-        *state = after;
-        Ok(())
     }
 
     /// How much waits.
     pub fn waiting(&self) -> Waiting {
-        let state = self.state();
-        let count = |prefix: &str| self.tree.scan_prefix(prefix).keys().count() as u64;
+        let Inner { journal, state } = &*self.inner();
+        let count = |prefix: &[u8]| journal.keys(prefix).count() as u64;
         Waiting {
-            events: state.events + count("m/gap"),
-            inventories: count("i/"),
+            events: state.events + count(b"m/gap"),
+            inventories: count(b"i/"),
             outgoing: state.next - state.first,
         }
     }
 
     /// Everything is on disk when this returns.
     pub fn flush(&self) -> Result<(), SpoolError> {
-        self.tree.flush()?;
-        Ok(())
+        Ok(self.inner().journal.sync()?)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether a write failed so that only writing everything into another file gives certainty.
+    pub fn is_doubtful(&self) -> bool {
+        self.inner().journal.is_doubtful()
+    }
+
+    /// Writes everything into another file.
+    pub fn rewrite(&self) -> Result<(), SpoolError> {
+        Ok(self.inner().journal.rewrite()?)
+    }
+
+    /// Makes the spool's folder anew, with everything in it, where somebody removed it. Answers whether it was gone.
+    pub fn stay_in_place(&self) -> Result<bool, SpoolError> {
+        let inner = &mut *self.inner();
+        if inner.journal.is_in_place() {
+            return Ok(false);
+        }
+        inner.journal.rewrite()?;
+        Ok(true)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Opens sled so that its threads let us sleep. It starts seven of them with the first task, and each looks for work
-/// once a second even though work wakes it at once: 420 wake-ups a minute for nothing. A thread inherits how late the
-/// kernel may make its timers, prctl(2), `PR_SET_TIMERSLACK`; so the first task comes from a thread that has no hurry.
-fn open_unhurried(config: &sled::Config) -> sled::Result<sled::Db> {
-    let open = || {
-        crate::service::be_unhurried();
-        let tree = config.open()?;
-        // Opening alone may have no task. A flush that is asked for once has become one; nobody needs its answer.
-        drop(Box::pin(tree.flush_async()).as_mut().poll(&mut Context::from_waker(Waker::noop())));
-        Ok(tree)
-    };
-    std::thread::scope(|scope| scope.spawn(open).join()).unwrap_or_else(|panic| resume_unwind(panic))
+impl Inner {
+    /// Gives up the oldest events as long as `too_much` says so, and counts them into the gap that will be told first.
+    fn give_up(
+        &mut self,
+        cause: GapCause,
+        too_much: impl Fn(&State, u64) -> bool,
+        after: &mut State,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), SpoolError> {
+        let mut oldest = Vec::new();
+        for (key, bytes) in self.journal.keys(b"e/") {
+            if !too_much(after, number_of(key)?) {
+                break;
+            }
+            after.events -= 1;
+            after.event_bytes -= bytes;
+            oldest.push(key.to_vec());
+        }
+        if oldest.is_empty() {
+            return Ok(());
+        }
+        let gap_key = format!("m/gap/{}", cause.name()).into_bytes();
+        let mut gap = match self.journal.get(&gap_key)? {
+            Some(bytes) => gap_of(&bytes)?,
+            None => None,
+        };
+        for key in oldest {
+            let Some(bytes) = self.journal.get(&key)? else { continue };
+            let given_up = observation(&bytes)?;
+            let (at, lost, at_least) = match given_up.fact {
+                // A gap that is given up must not make the loss look smaller.
+                Some(wire::observation::Fact::Gap(ref told)) => {
+                    (told.since_us, told.lost.max(1), told.at_least)
+                }
+                _ => (given_up.observed_at_us, 1, false),
+            };
+            let (since, until) = (time::from_wire(at), time::from_wire(given_up.observed_at_us));
+            let so_far = gap.get_or_insert_with(|| Gap {
+                lost: 0,
+                reason: match cause {
+                    GapCause::TooOld => "events waited in the agent's spool for too long",
+                    _ => "the agent's spool was full",
+                }
+                .to_owned(),
+                since,
+                until,
+                cause,
+                at_least,
+            });
+            so_far.lost += lost;
+            so_far.at_least |= at_least;
+            so_far.since = so_far.since.min(since);
+            so_far.until = so_far.until.max(until);
+            changes.push(Change::Remove(key));
+        }
+        if let Some(gap) = gap {
+            changes.push(Change::Put(gap_key, told(gap)));
+        }
+        Ok(())
+    }
+
+    /// Moves what waits under the next numbers: untold gaps, then events, then inventories.
+    fn form(&mut self, bytes_max: usize, count_max: usize) -> Result<(), SpoolError> {
+        let (journal, mut after) = (&self.journal, self.state);
+        let (mut changes, mut bytes_taken) = (Vec::new(), 0);
+        let waits = journal.keys(b"m/gap").chain(journal.keys(b"e/")).chain(journal.keys(b"i/"));
+        for (key, bytes) in waits.take(count_max) {
+            bytes_taken += bytes;
+            if bytes_taken > bytes_max as u64 && after.next > self.state.next {
+                break;
+            }
+            if key.starts_with(b"e/") {
+                after.events -= 1;
+                after.event_bytes -= bytes;
+            }
+            changes.push(Change::Move(key.to_vec(), numbered("o/", after.next)));
+            after.next += 1;
+        }
+        if after.next == self.state.next {
+            return Ok(());
+        }
+        changes.push(put_number("m/next", after.next));
+        // On disk before it leaves: a number that was seen outside must never come to mean something else.
+        self.journal.write(&changes)?;
+        self.state = after;
+        Ok(())
+    }
+
+    /// A new incarnation: what is on its way is numbered anew, and each inventory counts as never told.
+    fn begin_again(&mut self, fresh: u64, gap: Option<Gap>) -> Result<(), SpoolError> {
+        let mut after = State { incarnation: fresh, first: 1, next: 1, ..self.state };
+        let mut changes = Vec::new();
+        let outgoing: Vec<Vec<u8>> = self.journal.keys(b"o/").map(|(key, _)| key.to_vec()).collect();
+        // Out of the way first: a number's old and new place may be another's.
+        for (place, key) in outgoing.iter().enumerate() {
+            changes.push(Change::Move(key.clone(), numbered("x/", place as u64)));
+        }
+        if let Some(gap) = gap {
+            changes.push(Change::Put(numbered("o/", after.next), told(gap)));
+            after.next += 1;
+        }
+        for place in 0..outgoing.len() {
+            changes.push(Change::Move(numbered("x/", place as u64), numbered("o/", after.next)));
+            after.next += 1;
+        }
+        changes.extend(self.journal.keys(b"d/").map(|(key, _)| Change::Remove(key.to_vec())));
+        changes.push(put_number("m/incarnation", after.incarnation));
+        changes.push(put_number("m/next", after.next));
+        self.journal.write(&changes)?;
+        self.state = after;
+        Ok(())
+    }
 }
 
 fn numbered(prefix: &str, number: u64) -> Vec<u8> {
     [prefix.as_bytes(), &number.to_be_bytes()].concat()
+}
+
+fn put_number(key: &str, number: u64) -> Change {
+    put_number_at(key.as_bytes().to_vec(), number)
+}
+
+fn put_number_at(key: Vec<u8>, number: u64) -> Change {
+    Change::Put(key, number.to_be_bytes().to_vec())
 }
 
 fn number_of(key: &[u8]) -> Result<u64, SpoolError> {
@@ -466,10 +536,16 @@ fn number_of(key: &[u8]) -> Result<u64, SpoolError> {
     number.ok_or_else(|| SpoolError::Damaged("a key is no number".to_owned()))
 }
 
-fn number(tree: &sled::Db, key: &str) -> Result<Option<u64>, SpoolError> {
-    let Some(bytes) = tree.get(key)? else { return Ok(None) };
-    let number = bytes.as_ref().try_into().map(u64::from_be_bytes);
-    number.map(Some).map_err(|_| SpoolError::Damaged(format!("{key} is no number")))
+fn number(journal: &mut Journal, key: &[u8]) -> Result<Option<u64>, SpoolError> {
+    let Some(bytes) = journal.get(key)? else { return Ok(None) };
+    let number = bytes.as_slice().try_into().map(u64::from_be_bytes);
+    number
+        .map(Some)
+        .map_err(|_| SpoolError::Damaged(format!("{} is no number", String::from_utf8_lossy(key))))
+}
+
+fn told(gap: Gap) -> Vec<u8> {
+    Observation { sequence: 0, observed_at: gap.until, fact: Fact::Gap(gap) }.to_bytes()
 }
 
 fn observation(bytes: &[u8]) -> Result<wire::Observation, SpoolError> {

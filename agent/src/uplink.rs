@@ -163,6 +163,7 @@ impl Uplink {
         batch: Option<()>,
     ) -> Result<bool, Left> {
         let Some(spool) = self.keeper.spool() else {
+            self.tell_trouble(connection, client).await?;
             return Err(Left::Trouble(Trouble::Failed("its own spool cannot be opened".to_owned())));
         };
         let (incarnation, observations) = match batch {
@@ -180,6 +181,7 @@ impl Uplink {
             observations,
             agent_time_us: to_wire(now),
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            spool_trouble: self.keeper.trouble_for_collector().into(),
         };
         let answer = client.report(request).await.map_err(|status| connection.trouble(&status))?.into_inner();
         self.health.reached(clock::now());
@@ -201,6 +203,24 @@ impl Uplink {
             }
         }
         Ok(!empty)
+    }
+
+    /// Without a spool nothing can be sent, but that we live and why we are silent.
+    async fn tell_trouble(
+        &self,
+        connection: &Connection,
+        client: &mut IntakeClient<Channel>,
+    ) -> Result<(), Left> {
+        let request = ReportRequest {
+            incarnation: 0,
+            observations: Vec::new(),
+            agent_time_us: to_wire(clock::now()),
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            spool_trouble: self.keeper.trouble_for_collector().into(),
+        };
+        client.report(request).await.map_err(|status| connection.trouble(&status))?;
+        self.health.reached(clock::now());
+        Ok(())
     }
 
     async fn renew(&self, connection: &Connection) -> Option<Identity> {

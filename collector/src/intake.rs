@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use daicho_proto::endpoint::EndpointId;
 use daicho_proto::facts::Fact;
 use daicho_proto::observation::{Malformed, Observation, ObservationId};
+use daicho_proto::spool_trouble::SpoolTrouble;
 use daicho_proto::wire;
 use daicho_rules::record::EndpointRecord;
 use jiff::Timestamp;
@@ -118,6 +119,7 @@ pub async fn take(
         )));
     }
     let incarnation = report.incarnation;
+    let trouble = SpoolTrouble::from_wire(report.spool_trouble());
     let mut agent_version = report.agent_version;
     if let Some((end, _)) = agent_version.char_indices().nth(VERSION_CHARACTERS_MAX) {
         agent_version.truncate(end);
@@ -142,6 +144,12 @@ pub async fn take(
         return Err(refusal);
     }
     collector.heard.note(endpoint, received_at);
+    if trouble != current.record.spool_trouble {
+        tracing::warn!(%endpoint, ?trouble, "What the agent's disk takes has changed.");
+        collector.writer.commit(of_trouble(endpoint, trouble)).await?;
+        current.record.spool_trouble = trouble;
+        collector.nudge(endpoint);
+    }
     if order.known == observations.len() {
         let durable_to = order.durable_to;
         *seat = Some(current);
@@ -175,6 +183,15 @@ pub async fn take(
     Ok(durable_to)
 }
 
+fn of_trouble(endpoint: EndpointId, trouble: Option<SpoolTrouble>) -> Batch {
+    let (mut batch, key) = (Batch::default(), format!("record/{endpoint}/spool_trouble"));
+    match trouble {
+        Some(trouble) => batch.put_json(&key, &trouble),
+        None => batch.remove(key),
+    }
+    batch
+}
+
 type Parsed = (Observation, wire::Observation);
 
 fn parse(observations: Vec<wire::Observation>) -> Result<Vec<Parsed>, Refusal> {
@@ -200,6 +217,7 @@ fn load(collector: &Collector, endpoint: EndpointId) -> Result<Seat, StoreError>
         sightings: shelves.get(&format!("record/{endpoint}/sightings"))?.unwrap_or_default(),
         gaps: shelves.get(&format!("record/{endpoint}/gaps"))?.unwrap_or_default(),
         since: shelves.get(&format!("record/{endpoint}/since"))?.unwrap_or_default(),
+        spool_trouble: shelves.get(&format!("record/{endpoint}/spool_trouble"))?,
         ..EndpointRecord::default()
     };
     Ok(Seat { cursor: shelves.cursor(endpoint)?, record, agent_version: shelves.agent_version(endpoint)? })

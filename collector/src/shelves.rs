@@ -230,6 +230,7 @@ impl Shelves {
             media: self.get(&part("media"))?,
             sightings: self.get(&part("sightings"))?.unwrap_or_default(),
             gaps: self.get(&part("gaps"))?.unwrap_or_default(),
+            spool_trouble: self.get(&part("spool_trouble"))?,
             since: self.get(&part("since"))?.unwrap_or_default(),
             last_heard: self.get(&part("last_heard"))?,
         })

@@ -14,7 +14,7 @@ pub mod updates;
 
 pub use accounts::{Account, LastLogin, LoginState, Password, PasswordState};
 pub use antivirus::Antivirus;
-pub use gap::Gap;
+pub use gap::{Gap, GapCause};
 pub use host::{Host, RestartKind, RestartReason};
 pub use look::Look;
 pub use media::{Medium, MediumAction, MediumEvent, MediumKind, MediumSeen, SerialDoubt};

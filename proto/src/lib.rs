@@ -4,6 +4,7 @@ pub mod document;
 pub mod endpoint;
 pub mod facts;
 pub mod observation;
+pub mod spool_trouble;
 pub mod text;
 pub mod time;
 pub mod token;

@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use daicho_proto::facts::{Fact, Gap};
+use daicho_proto::facts::{Fact, Gap, GapCause};
+use daicho_proto::wire::SpoolTrouble;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
@@ -38,7 +40,17 @@ struct Inner {
     lost: Option<Gap>,
     /// The arrival that the front of `held` became if the write that failed did reach the disk after all.
     doubtful: Option<(u64, u64)>,
-    trouble: Option<Text>,
+    trouble: Option<Trouble>,
+    /// The disk may not hold all that the last spool believed to be there: the next one writes everything anew.
+    doubtful_disk: bool,
+}
+
+/// Why there is no spool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Trouble {
+    text: Text,
+    /// What the collector is told of it.
+    word: SpoolTrouble,
 }
 
 impl Keeper {
@@ -64,7 +76,12 @@ impl Keeper {
 
     /// Why there is no spool.
     pub fn trouble(&self) -> Option<Text> {
-        self.inner().trouble.clone()
+        self.inner().trouble.as_ref().map(|trouble| trouble.text.clone())
+    }
+
+    /// Why there is no spool, in the word that the collector is told.
+    pub fn trouble_for_collector(&self) -> SpoolTrouble {
+        self.inner().trouble.as_ref().map_or(SpoolTrouble::Unspecified, |trouble| trouble.word)
     }
 
     /// Events that are only in memory.
@@ -82,7 +99,9 @@ impl Keeper {
                 // Whichever arrival was in doubt was the one that just went.
                 inner.doubtful = None;
                 let reason = "the agent's disk took nothing and its memory was full".to_owned();
-                let lost = inner.lost.get_or_insert(Gap { lost: 0, reason, since: at, until: at });
+                let cause = GapCause::Memory;
+                let none = Gap { lost: 0, reason, since: at, until: at, cause, at_least: false };
+                let lost = inner.lost.get_or_insert(none);
                 lost.lost += 1;
                 lost.until = at;
             }
@@ -100,10 +119,11 @@ impl Keeper {
     /// Opens the spool again if it is lost, and hands it what was held meanwhile. Answers whether it was lost.
     pub fn mend(&self, now: Timestamp) -> bool {
         let mut inner = self.inner();
-        if inner.spool.is_some() {
+        if let Some(spool) = inner.spool.clone() {
+            self.stay_in_place(&mut inner, &spool);
             return false;
         }
-        match self.open() {
+        match self.open(inner.doubtful_disk) {
             Ok(spool) => {
                 info!(incarnation = spool.incarnation(), "Spool opened.");
                 self.adopt(&mut inner, spool, now);
@@ -118,8 +138,31 @@ impl Keeper {
         self.fail(&mut self.inner(), error, now);
     }
 
-    fn open(&self) -> Result<Spool, SpoolError> {
+    /// The agent has worked for another hour: what waited for more than `days_max` days of work is given up.
+    pub fn grow_older(&self, days_max: u64, now: Timestamp) {
+        let mut inner = self.inner();
+        if let Some(Err(error)) = inner.spool.as_ref().map(|spool| spool.grow_older(days_max)) {
+            self.fail(&mut inner, &error, now);
+        }
+    }
+
+    /// Somebody may have removed the folder under us. The spool goes on without it, and tries to come back.
+    fn stay_in_place(&self, inner: &mut Inner, spool: &Spool) {
+        match spool.stay_in_place() {
+            Ok(false) => inner.trouble = None,
+            Ok(true) => {
+                warn!(folder = %self.folder.display(), "Spool was gone; it was made anew with everything in it.");
+                inner.trouble = None;
+            }
+            Err(error) => self.note(inner, &error),
+        }
+    }
+
+    fn open(&self, doubtful_disk: bool) -> Result<Spool, SpoolError> {
         let spool = Spool::open(&self.folder, self.event_bytes_max, (self.chance)())?;
+        if doubtful_disk {
+            spool.rewrite()?;
+        }
         spool.belong_to(&self.owner, (self.chance)())?;
         Ok(spool)
     }
@@ -133,6 +176,8 @@ impl Keeper {
         }
         inner.spool = Some(Arc::new(spool));
         inner.trouble = None;
+        inner.doubtful_disk = false;
+        self.filled.notify_one();
         if let Some(gap) = inner.lost.take() {
             inner.held.push_front((gap.until, Fact::Gap(gap)));
         }
@@ -156,22 +201,22 @@ impl Keeper {
     }
 
     fn fail(&self, inner: &mut Inner, error: &SpoolError, now: Timestamp) {
-        inner.spool = None;
-        let folder = self.folder.display();
-        let why = chain(error);
-        let damaged = matches!(error, SpoolError::Damaged(_));
-        let text = Text::new(
-            format!("送信待ちの記録 {folder} に書けません。空き容量と権限を確認してください（{why}）"),
-            format!("cannot use the spool {folder}; check free space and permissions ({why})"),
-        );
-        // Each attempt fails the same way: told once.
-        if inner.trouble.as_ref() != Some(&text) {
-            error!(folder = %folder, error = %why, "Spool failed.");
-            inner.trouble = Some(text);
-        }
-        if damaged {
+        inner.doubtful_disk |= inner.spool.take().is_some_and(|spool| spool.is_doubtful());
+        self.note(inner, error);
+        if matches!(error, SpoolError::Damaged(_)) {
             inner.doubtful = None;
             self.begin_anew(inner, now);
+        }
+    }
+
+    /// Tells a failure once: each attempt fails the same way.
+    fn note(&self, inner: &mut Inner, error: &SpoolError) {
+        let trouble = trouble(&self.folder, error);
+        if inner.trouble.as_ref() != Some(&trouble) {
+            error!(folder = %self.folder.display(), error = %chain(error), "Spool failed.");
+            inner.trouble = Some(trouble);
+            // The collector is told, too.
+            self.filled.notify_one();
         }
     }
 
@@ -192,8 +237,10 @@ impl Keeper {
         warn!(aside = %aside.display(), "Damaged spool set aside.");
         // How many it held, nobody can say any more: at least one is assumed.
         let reason = "the agent's spool was damaged and set aside; what it held is not known".to_owned();
-        inner.held.push_front((now, Fact::Gap(Gap { lost: 1, reason, since, until })));
-        match self.open() {
+        let cause = GapCause::SetAside;
+        let gap = Gap { lost: 1, reason, since, until, cause, at_least: true };
+        inner.held.push_front((now, Fact::Gap(gap)));
+        match self.open(false) {
             Ok(spool) => self.adopt(inner, spool, now),
             Err(error) => warn!(error = %chain(&error), "New spool could not be made."),
         }
@@ -218,4 +265,40 @@ impl Keeper {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What to tell of a failure, and what to do about it.
+fn trouble(folder: &Path, error: &SpoolError) -> Trouble {
+    let kind = match error {
+        SpoolError::Disk(error) => Some(error.kind()),
+        SpoolError::Damaged(_) => None,
+    };
+    let (word, ja, en) = match kind {
+        Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => (
+            SpoolTrouble::Full,
+            "ディスクに空きがありません。空きをつくってください",
+            "its disk is full; make room on it",
+        ),
+        Some(ErrorKind::ReadOnlyFilesystem) => (
+            SpoolTrouble::ReadOnly,
+            "ディスクが読み取り専用です。書き込めるようにしてください",
+            "its disk is read-only; make it writable",
+        ),
+        Some(ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::AlreadyExists) => (
+            SpoolTrouble::Missing,
+            "フォルダーがありません。データフォルダーを元に戻してください",
+            "its folder is not there; put the data folder back",
+        ),
+        _ => (
+            SpoolTrouble::Failed,
+            "空き容量と権限、ディスクの状態を確認してください",
+            "check free space, permissions and the disk",
+        ),
+    };
+    let (folder, why) = (folder.display(), chain(error));
+    let text = Text::new(
+        format!("送信待ちの記録 {folder} に書けません。{ja}（{why}）"),
+        format!("cannot use the spool {folder}: {en} ({why})"),
+    );
+    Trouble { text, word }
 }

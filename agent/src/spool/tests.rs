@@ -47,6 +47,16 @@ fn next(spool: &Spool) -> Batch {
     spool.pending(BATCH_BYTES, 100).unwrap().unwrap()
 }
 
+/// Everything that would be sent if each report were taken at once.
+fn all_names(spool: &Spool) -> Vec<String> {
+    let mut all = Vec::new();
+    while let Some(batch) = spool.pending(BATCH_BYTES, 100).unwrap() {
+        all.extend(names(&batch));
+        spool.settle(*sequences(&batch).last().unwrap(), 99, at(0)).unwrap();
+    }
+    all
+}
+
 /// The spool as a machine finds it that lost its power now.
 fn after_power_loss(folder: &Path) -> (TempDir, Spool) {
     let copy = TempDir::new().unwrap();
@@ -293,8 +303,10 @@ fn a_damaged_spool_is_set_aside_and_the_loss_is_told() {
     let first = keeper();
     first.record(event("AA01"), at(1), at(1));
     drop(first);
-    let file = data.path().join("spool/conf");
-    std::fs::write(file, b"not what sled wrote").unwrap();
+    // A form of the future.
+    let (mut journal, _) = Journal::open(&data.path().join("spool"), 1).unwrap();
+    journal.write(&[put_number("m/form", FORM + 1)]).unwrap();
+    drop(journal);
     let second = keeper();
     second.record(event("AA02"), at(2), at(2));
     assert_eq!(names(&next(&second.spool().unwrap())), ["gap 1", "AA02"]);
@@ -320,25 +332,131 @@ fn events_wait_in_memory_while_the_disk_takes_none() {
     assert_eq!(batch.observations.len(), 1_001);
 }
 
-#[cfg(target_os = "linux")]
 #[test]
-fn the_threads_of_the_spool_let_the_machine_sleep() {
-    let data = TempDir::new().unwrap();
-    let spool = Spool::open(data.path(), 1 << 20, 1).unwrap();
-    let mut slacks = Vec::new();
-    for task in std::fs::read_dir("/proc/self/task").unwrap() {
-        let id = task.unwrap().file_name().into_string().unwrap();
-        let comm = std::fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
-        // Of another thread only root is told.
-        if let (true, Ok(slack)) =
-            (comm.starts_with("sled-io"), std::fs::read_to_string(format!("/proc/{id}/timerslack_ns")))
-        {
-            slacks.push(slack.trim().parse::<u64>().unwrap());
-        }
+fn a_spoiled_record_costs_itself_alone_and_is_told() {
+    let folder = TempDir::new().unwrap();
+    let spool = open(folder.path());
+    for second in 1..=5 {
+        spool.append(event(&format!("AA0{second}")), at(second)).unwrap();
     }
-    if rustix::process::geteuid().is_root() {
-        assert!(slacks.len() >= 7, "sled started {} threads that can be seen", slacks.len());
-    }
-    assert!(slacks.iter().all(|&slack| slack >= 60_000_000_000), "{slacks:?}");
     drop(spool);
+    let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let place = bytes.windows(4).position(|window| window == b"AA03").unwrap();
+    bytes[place] = b'Z';
+    std::fs::write(&file, &bytes).unwrap();
+    let spool = Spool::open(folder.path(), ROOM, 8).unwrap();
+    let batch = next(&spool);
+    let Fact::Gap(gap) = Observation::try_from(batch.observations[0].clone()).unwrap().fact else { panic!() };
+    assert_eq!((gap.since, gap.until, gap.cause, gap.at_least), (at(2), at(4), GapCause::Spoiled, true));
+    // Told once, under a new incarnation: numbers may be among what was spoiled.
+    drop(spool);
+    let spool = Spool::open(folder.path(), ROOM, 9).unwrap();
+    assert_eq!((spool.incarnation(), next(&spool)), (8, batch));
+    assert_eq!(all_names(&spool), ["gap 1", "AA01", "AA02", "AA04", "AA05"]);
+}
+
+#[test]
+fn whichever_byte_is_spoiled_nothing_else_is_lost_and_silence_is_kept_of_nothing() {
+    let folder = TempDir::new().unwrap();
+    let spool = open(folder.path());
+    for second in 1..=4 {
+        spool.append(event(&format!("AA0{second}")), at(second)).unwrap();
+    }
+    drop(spool);
+    let name = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().file_name();
+    let bytes = std::fs::read(folder.path().join(&name)).unwrap();
+    for place in 0..bytes.len() {
+        let copy = TempDir::new().unwrap();
+        let mut spoiled = bytes.clone();
+        spoiled[place] ^= 0x20;
+        std::fs::write(copy.path().join(&name), spoiled).unwrap();
+        let told = all_names(&Spool::open(copy.path(), ROOM, 8).unwrap());
+        let events = told.iter().filter(|name| name.starts_with("AA")).count();
+        assert!(events >= 3, "byte {place}: {told:?}");
+        assert_eq!(told[0], "gap 1", "byte {place}: {told:?}");
+    }
+}
+
+#[test]
+fn a_record_that_was_cut_short_was_never_taken_and_is_no_loss() {
+    let folder = TempDir::new().unwrap();
+    let spool = open(folder.path());
+    spool.append(event("AA01"), at(1)).unwrap();
+    let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&file).unwrap();
+    spool.append(event("AA02"), at(2)).unwrap();
+    drop(spool);
+    let longer = std::fs::read(&file).unwrap();
+    for length in whole.len()..longer.len() {
+        let copy = TempDir::new().unwrap();
+        std::fs::write(copy.path().join(file.file_name().unwrap()), &longer[..length]).unwrap();
+        let spool = Spool::open(copy.path(), ROOM, 8).unwrap();
+        assert_eq!((spool.incarnation(), names(&next(&spool))), (7, vec!["AA01".to_owned()]), "{length}");
+    }
+}
+
+#[test]
+fn events_that_waited_too_long_are_given_up_and_told() {
+    let folder = TempDir::new().unwrap();
+    let spool = open(folder.path());
+    let day = || (0..24).for_each(|_| spool.grow_older(7).unwrap());
+    spool.append(event("AA01"), at(1)).unwrap();
+    day();
+    spool.append(event("AA02"), at(2)).unwrap();
+    (0..6).for_each(|_| day());
+    assert_eq!(spool.waiting().events, 2);
+    day();
+    assert_eq!(names(&next(&spool)), ["gap 1", "AA02"]);
+    let Fact::Gap(gap) = Observation::try_from(next(&spool).observations[0].clone()).unwrap().fact else {
+        panic!()
+    };
+    assert_eq!((gap.since, gap.until, gap.cause), (at(1), at(1), GapCause::TooOld));
+}
+
+#[test]
+fn a_folder_that_was_removed_is_made_anew_with_everything_in_it() {
+    let data = TempDir::new().unwrap();
+    let keeper = Keeper::new(data.path(), ROOM, "me".to_owned(), || 7, at(0));
+    keeper.record(event("AA01"), at(1), at(1));
+    std::fs::remove_dir_all(data.path().join("spool")).unwrap();
+    keeper.mend(at(2));
+    assert!(keeper.trouble().is_none());
+    drop(keeper);
+    let keeper = Keeper::new(data.path(), ROOM, "me".to_owned(), || 8, at(0));
+    assert_eq!(names(&next(&keeper.spool().unwrap())), ["AA01"]);
+}
+
+#[test]
+fn the_file_stays_small_however_much_is_superseded() {
+    let folder = TempDir::new().unwrap();
+    let spool = open(folder.path());
+    let long = "x".repeat(100_000);
+    for second in 0..200 {
+        spool.append(accounts(&format!("{long}{second}")), at(second)).unwrap();
+    }
+    let bytes: u64 =
+        std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    assert!(bytes < 3_000_000, "{bytes} bytes for one inventory of 100 KB");
+    assert_eq!(names(&next(&spool)), [format!("{long}199")]);
+}
+
+#[test]
+fn a_text_from_outside_never_passes_for_a_record_when_the_file_is_searched() {
+    let folder = TempDir::new().unwrap();
+    let (mut journal, _) = Journal::open(folder.path(), 5).unwrap();
+    let honest = Change::Put(b"e/honest".to_vec(), b"1".to_vec());
+    journal.write(std::slice::from_ref(&honest)).unwrap();
+    let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    // A whole record of this very file, carried within a value of another: what a label could be made to hold.
+    let forged = std::fs::read(&file).unwrap();
+    let at = forged.len();
+    journal.write(&[Change::Put(b"e/carrier".to_vec(), forged)]).unwrap();
+    journal.write(&[Change::Remove(b"e/honest".to_vec())]).unwrap();
+    drop(journal);
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let (journal, damage) = Journal::open(folder.path(), 5).unwrap();
+    assert_eq!((journal.keys(b"").count(), damage.places), (0, 1));
 }

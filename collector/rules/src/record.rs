@@ -9,6 +9,7 @@ use daicho_proto::facts::{
     Package, SerialDoubt, Service, Software, Update, Updates,
 };
 use daicho_proto::observation::{Observation, ObservationId};
+use daicho_proto::spool_trouble::SpoolTrouble;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,8 @@ pub struct EndpointRecord {
     pub sightings: Vec<Sighting>,
     /// What the agent had to give up.
     pub gaps: Vec<Gap>,
+    /// Why the agent reports nothing now, where its disk takes nothing.
+    pub spool_trouble: Option<SpoolTrouble>,
     /// Since when a state lasts that one look cannot date.
     pub since: Since,
     /// When the collector last heard of it, by the collector's clock.

@@ -90,6 +90,7 @@ impl World {
             observations,
             agent_time_us: 0,
             agent_version: "0.1.0".to_owned(),
+            ..Default::default()
         };
         crate::intake::take(&self.collector, endpoint, report).await.unwrap();
         assert!(self.evaluator.work(false).await);

@@ -156,7 +156,7 @@ fn event(sequence: u64, serial: &str) -> wire::Observation {
 fn report(incarnation: u64, sequences: impl IntoIterator<Item = u64>) -> ReportRequest {
     let observations =
         sequences.into_iter().map(|sequence| event(sequence, &format!("AA{sequence}"))).collect();
-    ReportRequest { incarnation, observations, agent_time_us: 0, agent_version: String::new() }
+    ReportRequest { incarnation, observations, agent_time_us: 0, ..Default::default() }
 }
 
 async fn send(client: &mut IntakeClient<Channel>, report: ReportRequest) -> Result<u64, Status> {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use daicho_proto::document::Document;
-use daicho_proto::facts::{Fact, Look, Medium, Subject};
+use daicho_proto::facts::{Fact, Gap, Look, Medium, Subject};
 use daicho_proto::observation::Observation;
+use daicho_proto::spool_trouble::SpoolTrouble;
 use daicho_proto::time::from_wire;
 use daicho_proto::wire as w;
 use daicho_rules::answer::{Answer, Undetermined};
@@ -55,6 +56,8 @@ struct Seen {
     observed_at: BTreeMap<Subject, Timestamp>,
     observation: Document,
     lost_observations: u64,
+    gaps: Vec<Gap>,
+    spool_trouble: Option<SpoolTrouble>,
     /// Every medium ever used there.
     sightings: Vec<Sighting>,
 }
@@ -127,6 +130,7 @@ fn detail(
     context: &Context,
 ) -> anyhow::Result<Detail> {
     let seen = answer.endpoints.into_iter().zip(looks).map(|(facts, looks)| {
+        let spool_trouble = SpoolTrouble::from_wire(facts.spool_trouble());
         let newest = looks.iter().map(|look| look.observed_at).max().unwrap_or_default();
         let times = looks.iter().filter_map(|look| Some((look.fact.inventory()?, look.observed_at)));
         Seen {
@@ -134,6 +138,8 @@ fn detail(
             observed_at: times.collect(),
             observation: Document::from_facts(newest, looks.into_iter().map(|look| look.fact)),
             lost_observations: facts.gaps.iter().map(|gap| gap.lost).sum(),
+            spool_trouble,
+            gaps: facts.gaps.into_iter().map(Gap::from).collect(),
             sightings: facts.sightings.into_iter().map(Sighting::from).collect(),
         }
     });
@@ -178,11 +184,16 @@ fn as_text(answer: w::DeviceAnswer, looks: &[Vec<Observation>], context: &Contex
             context.say("なし: この機器の状態はわかりません", "none: the state of this device is not known"),
         );
     }
-    for gap in answer.endpoints.iter().flat_map(|facts| &facts.gaps) {
-        let (since, until) = (words::time(from_wire(gap.since_us)), words::time(from_wire(gap.until_us)));
+    for trouble in answer.endpoints.iter().filter_map(|facts| SpoolTrouble::from_wire(facts.spool_trouble()))
+    {
+        line(context.say("障害        ", "trouble"), words::text(context, &trouble.text()));
+    }
+    for gap in answer.endpoints.iter().flat_map(|facts| facts.gaps.clone()).map(Gap::from) {
+        let (since, until) = (words::time(gap.since), words::time(gap.until));
+        let (count, why) = (gap.count(), gap.why());
         let (ja, en) = (
-            format!("{since} から {until} までの観測 {} 件が失われました: {}", gap.lost, gap.reason),
-            format!("{} observations from {since} to {until} were lost: {}", gap.lost, gap.reason),
+            format!("{since} から {until} までの観測 {} が失われました: {}", count.ja, why.ja),
+            format!("{} observations from {since} to {until} were lost: {}", count.en, why.en),
         );
         line(context.say("欠落        ", "gap   "), context.say(&ja, &en));
     }

@@ -2,6 +2,7 @@
 
 use daicho_proto::facts::Fact;
 use daicho_proto::observation::Observation;
+use daicho_proto::spool_trouble::SpoolTrouble;
 use daicho_proto::time::to_wire;
 use daicho_proto::wire;
 use daicho_rules::record::{EndpointRecord, Held, Sighting};
@@ -80,6 +81,10 @@ fn facts(of: EndpointSummary, record: EndpointRecord) -> wire::EndpointFacts {
         looks: looks.into_iter().flatten().collect(),
         sightings: record.sightings.into_iter().map(sighting).collect(),
         gaps: record.gaps.into_iter().map(Into::into).collect(),
+        spool_trouble: record
+            .spool_trouble
+            .map_or(wire::SpoolTrouble::Unspecified, SpoolTrouble::to_wire)
+            .into(),
     }
 }
 

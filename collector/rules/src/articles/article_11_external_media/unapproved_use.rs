@@ -49,17 +49,22 @@ fn assess(evidence: &Evidence<'_>) -> Assessment {
             subject: None,
             reason: Text::new(
                 format!(
-                    "{}から{}までの記録{}件が失われ、その間の使用がわかりません。",
+                    "{}から{}までの記録{}が失われ（{}）、その間の使用がわかりません。",
                     words::ja(from),
                     words::ja(to),
-                    gap.lost
+                    gap.count().ja,
+                    gap.why().ja
                 ),
                 format!(
-                    "{} observations between {from} and {to} were lost; what was used then is not known.",
-                    gap.lost
+                    "{} observations between {from} and {to} were lost ({}); what was used then is not known.",
+                    gap.count().en,
+                    gap.why().en
                 ),
             ),
         });
+    }
+    if let Some(trouble) = evidence.record.and_then(|record| record.spool_trouble) {
+        assessment.unknowns.push(Unknown { subject: None, reason: trouble.text() });
     }
     match evidence.media() {
         Ok(media) => media.finish(assessment),
