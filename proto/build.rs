@@ -7,6 +7,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("cargo:rerun-if-changed={schema}");
     }
     let descriptors = protox::compile(&schemas, ["schema"])?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    tonic_prost_build::configure().codec_path("crate::codec::Careful").compile_fds(descriptors)?;
     Ok(())
 }

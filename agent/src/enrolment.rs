@@ -12,10 +12,14 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use crate::address::Address;
 use crate::identity::Identity;
 use crate::text::Text;
+use crate::uplink::backoff::Backoff;
 use crate::uplink::connection::{Connection, connect};
 use crate::uplink::trouble::Trouble;
 
 mod verifier;
+
+/// How often a busy collector is asked, within about a minute: where a hundred PCs are installed at once, each has its turn.
+const TRIES_MAX: u32 = 8;
 
 /// What a person gave us to join with.
 pub struct Invitation {
@@ -62,11 +66,16 @@ impl Invitation {
 }
 
 /// Joins. Nothing is written: that is the caller's, once all went well. `host` gives hints for people.
-pub async fn enrol(invitation: &Invitation, host: Option<&Host>) -> Result<Identity, Text> {
+/// A collector that asks for patience is asked again, some times.
+pub async fn enrol(
+    invitation: &Invitation,
+    host: Option<&Host>,
+    chance: fn() -> f64,
+) -> Result<Identity, Text> {
     let Invitation { collector, token } = invitation;
     let told = |trouble: Trouble| tell(&trouble, collector);
     let tls = verifier::trusting_only(token.root).map_err(|error| told(Trouble::Tls(error.to_string())))?;
-    let connection = connect(collector, Arc::new(tls)).await.map_err(told)?;
+    let tls = Arc::new(tls);
     let (key, certificate_request) = new_key().map_err(|error| told(Trouble::Failed(error.to_string())))?;
     let request = EnrolRequest {
         token: token.to_string(),
@@ -76,13 +85,34 @@ pub async fn enrol(invitation: &Invitation, host: Option<&Host>) -> Result<Ident
         hardware_uuid: host.and_then(|host| host.hardware_uuid.clone()),
         machine_id: host.and_then(|host| host.machine_id.clone()),
     };
-    let answer = EnrolmentClient::new(connection.channel.clone()).enrol(request).await;
-    let answer = answer.map_err(|status| told(connection.trouble(&status)))?.into_inner();
+    let mut backoff = Backoff::default();
+    let mut tries = 1;
+    let answer = loop {
+        // Each time anew: a connection without a certificate takes a place from somebody else, and does not live long.
+        match ask(collector, Arc::clone(&tls), request.clone()).await {
+            Ok(answer) => break answer,
+            Err(trouble @ Trouble::Busy(_)) if tries < TRIES_MAX => {
+                tries += 1;
+                tokio::time::sleep(backoff.wait(trouble.pace(), chance())).await;
+            }
+            Err(trouble) => return Err(told(trouble)),
+        }
+    };
     let identity = accept(answer, collector.clone(), key).map_err(|what| told(Trouble::Failed(what)))?;
     if !identity.roots.iter().any(|root| fingerprint(root) == token.root) {
         return Err(told(Trouble::WrongAuthority));
     }
     Ok(identity)
+}
+
+async fn ask(
+    collector: &Address,
+    tls: Arc<rustls::ClientConfig>,
+    request: EnrolRequest,
+) -> Result<EnrolAnswer, Trouble> {
+    let connection = connect(collector, tls).await?;
+    let answer = EnrolmentClient::new(connection.channel.clone()).enrol(request).await;
+    answer.map(tonic::Response::into_inner).map_err(|status| connection.trouble(&status))
 }
 
 /// The next certificate for a new key, over a connection that shows the present one.

@@ -205,7 +205,7 @@ fn obey(command: Command, language: Language) -> Result<(), Text> {
             let token = token.read()?;
             let invitation = Invitation::read(&collector, &token, ca_fingerprint.as_deref())?;
             let host = platform::here().host();
-            let identity = runtime()?.block_on(enrolment::enrol(&invitation, host.value()))?;
+            let identity = runtime()?.block_on(enrolment::enrol(&invitation, host.value(), fastrand::f64))?;
             enrolment::settle(&identity, &data)?;
             let endpoint = identity.endpoint;
             print(&match language {

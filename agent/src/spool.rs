@@ -20,6 +20,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use daicho_proto::codec::{OBSERVATION_WEIGHT_MAX, weight_of_observation};
 use daicho_proto::facts::{Fact, Gap, GapCause, Subject};
 use daicho_proto::observation::Observation;
 use daicho_proto::{time, wire};
@@ -287,7 +288,7 @@ impl Spool {
         let timeless = Observation { sequence: 0, observed_at: Timestamp::UNIX_EPOCH, fact: fact.clone() };
         let digest = ring::digest::digest(&ring::digest::SHA256, &timeless.to_bytes());
         let mut bytes = Observation { sequence: 0, observed_at, fact }.to_bytes();
-        if bytes.len() > OBSERVATION_BYTES_MAX {
+        if bytes.len() > OBSERVATION_BYTES_MAX || weight_of_observation(&bytes) > OBSERVATION_WEIGHT_MAX {
             let sentence = format!("{subject}: {} bytes were seen, more than can be sent", bytes.len());
             bytes = Observation { sequence: 0, observed_at, fact: unreadable(subject, sentence) }.to_bytes();
         }

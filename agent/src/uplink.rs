@@ -101,9 +101,7 @@ impl Uplink {
                     Trouble::Failed("its own spool cannot be read".to_owned())
                 }
                 Left::Trouble(trouble) => {
-                    if self.health.failed(trouble.text(&self.collector), clock::now()) {
-                        warn!(collector = %self.collector, trouble = %trouble.text(&self.collector), "Collector cannot be reached.");
-                    }
+                    self.tell(&trouble);
                     trouble
                 }
             };
@@ -115,6 +113,13 @@ impl Uplink {
         }
     }
 
+    fn tell(&self, trouble: &Trouble) {
+        let text = trouble.text(&self.collector);
+        if self.health.failed(text.clone(), clock::now()) {
+            warn!(collector = %self.collector, trouble = %text, "Collector cannot be reached.");
+        }
+    }
+
     /// One connection, until it fails. The first word is a question: how far are we durable?
     async fn talk(&self, backoff: &mut Backoff, renewal_due: &mut Instant) -> Left {
         let result = async {
@@ -122,7 +127,7 @@ impl Uplink {
             let tls = self.identity.tls().map_err(|error| Trouble::Tls(error.to_string()))?;
             let connection = connection::connect(&self.collector, Arc::new(tls)).await?;
             let mut client = IntakeClient::new(connection.channel.clone());
-            let asked = self.report(&connection, &mut client, None).await;
+            let asked = self.report_patiently(&connection, &mut client, None, backoff).await;
             // The collector's word counts; only when it says no do we know why.
             asked.map_err(|left| match left {
                 Left::Trouble(Trouble::Refused { .. } | Trouble::CertificateRefused(_)) if own_expired => {
@@ -141,18 +146,38 @@ impl Uplink {
                     }
                 }
                 let filled = self.keeper.filled.notified();
-                if self.report(&connection, &mut client, Some(())).await? {
+                if self.report_patiently(&connection, &mut client, Some(()), backoff).await? {
                     silent_since = Instant::now();
                     continue;
                 }
                 let due = silent_since + SIGN_OF_LIFE_EVERY;
                 if timeout_at(due, filled).await.is_err() {
-                    self.report(&connection, &mut client, None).await?;
+                    self.report_patiently(&connection, &mut client, None, backoff).await?;
                     silent_since = Instant::now();
                 }
             }
         };
         result.await.unwrap_or_else(|left: Left| left)
+    }
+
+    /// As `report`, and as often as the collector asks for patience. The connection stays: to leave it would make a busy
+    /// collector shake hands anew with everybody.
+    async fn report_patiently(
+        &self,
+        connection: &Connection,
+        client: &mut IntakeClient<Channel>,
+        batch: Option<()>,
+        backoff: &mut Backoff,
+    ) -> Result<bool, Left> {
+        loop {
+            match self.report(connection, client, batch).await {
+                Err(Left::Trouble(trouble @ Trouble::Busy(_))) => {
+                    self.tell(&trouble);
+                    sleep(backoff.wait(trouble.pace(), (self.chance)())).await;
+                }
+                reported => return reported,
+            }
+        }
     }
 
     /// Sends the next batch, or an empty report. Answers whether there was anything to send.

@@ -1,5 +1,6 @@
 //! The language that agents and collector both speak: what can be seen, by whom, when and in which order.
 
+pub mod codec;
 pub mod document;
 pub mod endpoint;
 pub mod facts;

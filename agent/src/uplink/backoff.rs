@@ -46,7 +46,8 @@ impl Backoff {
             Pace::Soon => bound.mul_f64(chance),
             // Never at once: half of it is certain.
             Pace::Slow => SLOW_WAIT.mul_f64(0.5 + chance / 2.0),
-            Pace::Asked(asked) => asked.min(ASKED_WAIT_MAX) + WAIT_MIN.mul_f64(chance),
+            // Never before it, and all who were told the same time spread behind it.
+            Pace::Asked(asked) => asked.min(ASKED_WAIT_MAX) + bound.mul_f64(chance),
         }
     }
 }
@@ -76,6 +77,14 @@ mod tests {
         let mut backoff = Backoff::default();
         assert_eq!(backoff.wait(Pace::Asked(Duration::from_secs(9)), 0.0), Duration::from_secs(9));
         assert_eq!(backoff.wait(Pace::Asked(Duration::MAX), 0.0), ASKED_WAIT_MAX);
+    }
+
+    #[test]
+    fn whoever_is_asked_again_and_again_spreads_wider() {
+        let mut backoff = Backoff::default();
+        let asked = Pace::Asked(Duration::from_secs(1));
+        let waits: Vec<u64> = (0..6).map(|_| backoff.wait(asked, 1.0).as_secs()).collect();
+        assert_eq!(waits, [2, 3, 5, 9, 16, 16]);
     }
 
     #[test]

@@ -39,6 +39,7 @@ struct Desk {
     incarnation: u64,
     taken: Vec<String>,
     reports: u64,
+    connections: u64,
 }
 
 #[derive(Clone)]
@@ -130,16 +131,19 @@ impl Authority {
             .unwrap();
         tls.alpn_protocols = vec![b"h2".to_vec()];
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let desk = collector.desk.clone();
         let port = listener.local_addr().unwrap().port();
         let acceptor = TlsAcceptor::from(Arc::new(tls));
-        let connections = futures_util::stream::unfold((listener, acceptor), |(listener, acceptor)| async {
-            loop {
-                let (tcp, _) = listener.accept().await.unwrap();
-                if let Ok(stream) = acceptor.accept(tcp).await {
-                    return Some((Ok::<_, std::io::Error>(stream), (listener, acceptor)));
+        let connections =
+            futures_util::stream::unfold((listener, acceptor, desk), |(listener, acceptor, desk)| async {
+                loop {
+                    let (tcp, _) = listener.accept().await.unwrap();
+                    if let Ok(stream) = acceptor.accept(tcp).await {
+                        desk.lock().unwrap().connections += 1;
+                        return Some((Ok::<_, std::io::Error>(stream), (listener, acceptor, desk)));
+                    }
                 }
-            }
-        });
+            });
         tokio::spawn(async move {
             let server = tonic::transport::Server::builder();
             let service = IntakeServer::new(collector);
@@ -170,8 +174,9 @@ fn record(keeper: &Keeper, serial: &str) {
     keeper.record(event, Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
 }
 
-/// Sends these serials through a collector with these misfortunes; every one has to arrive once, in order.
-async fn check(steps: &[Step]) {
+/// Sends these serials through a collector with these misfortunes; every one has to arrive once, in order. Answers how
+/// many connections that took.
+async fn check(steps: &[Step]) -> u64 {
     let data = TempDir::new().unwrap();
     let authority = Authority::new();
     let desk = Desk { steps: steps.iter().copied().collect(), ..Desk::default() };
@@ -198,7 +203,9 @@ async fn check(steps: &[Step]) {
     .expect("everything arrives");
     stop.send(true).unwrap();
     timeout(NEVER, following).await.unwrap().unwrap();
-    assert_eq!(collector.desk.lock().unwrap().taken, ["AA01", "AA02", "AA03", "AA04"]);
+    let desk = collector.desk.lock().unwrap();
+    assert_eq!(desk.taken, ["AA01", "AA02", "AA03", "AA04"]);
+    desk.connections
 }
 
 #[tokio::test]
@@ -219,6 +226,11 @@ async fn a_report_that_was_taken_in_part_goes_on_where_it_stopped() {
 #[tokio::test]
 async fn a_busy_collector_is_asked_again() {
     check(&[Step::BeBusy, Step::BeBusy, Step::TakeAndLoseTheAnswer]).await;
+}
+
+#[tokio::test]
+async fn whoever_is_asked_for_patience_waits_on_the_connection_that_there_is() {
+    assert_eq!(check(&[Step::BeBusy, Step::BeBusy]).await, 1);
 }
 
 async fn first_failure(agent: &Authority, trusted: &Authority, collector: &Authority, name: &str) -> String {

@@ -11,6 +11,9 @@ use super::backoff::Pace;
 use crate::address::Address;
 use crate::text::{Text, chain, escape};
 
+/// A busy collector that names no time is given this long.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// One failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -88,11 +91,15 @@ impl Trouble {
             return Trouble::Unreachable(escape(&chain(cause)));
         }
         let message = escape(status.message());
+        let asked =
+            metadata("retry-after-ms").and_then(|value| value.parse().ok()).map(Duration::from_millis);
+        match (status.code(), asked) {
+            (Code::ResourceExhausted, asked) => return Trouble::Busy(asked.unwrap_or(PATIENCE)),
+            // Its disk takes nothing now: it says itself when to come again.
+            (Code::Unavailable, Some(asked)) => return Trouble::Busy(asked),
+            _ => {}
+        }
         match status.code() {
-            Code::ResourceExhausted => {
-                let asked = metadata("retry-after-ms").and_then(|value| value.parse().ok());
-                Trouble::Busy(Duration::from_millis(asked.unwrap_or(1_000)))
-            }
             Code::PermissionDenied
             | Code::Unauthenticated
             | Code::InvalidArgument
@@ -239,6 +246,9 @@ mod tests {
         let mut status = Status::resource_exhausted("full");
         status.metadata_mut().insert("retry-after-ms", "2500".parse().unwrap());
         assert_eq!(Trouble::of_status(&status).pace(), Pace::Asked(Duration::from_millis(2_500)));
+        let mut status = Status::unavailable("its disk is full");
+        status.metadata_mut().insert("retry-after-ms", "10000".parse().unwrap());
+        assert_eq!(Trouble::of_status(&status).pace(), Pace::Asked(Duration::from_secs(10)));
     }
 
     #[test]

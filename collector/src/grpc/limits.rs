@@ -66,10 +66,11 @@ struct Allowance {
     bytes_max: usize,
 }
 
-/// An agent sends one report after the other; a spool of 100 000 events is sent in two seconds all the same.
+/// An agent sends one report after the other, and another one when it lost patience with the first. A spool of 100 000
+/// events is sent in two seconds all the same.
 const ENDPOINT: Allowance = Allowance {
     requests: Rate { each_second: 50.0, at_once: 200.0 },
-    open_max: 4,
+    open_max: 2,
     bytes_max: 2 * super::REPORT_BYTES_MAX,
 };
 
