@@ -140,6 +140,18 @@ impl Identity {
         Ok(identity)
     }
 
+    /// The same again, with its key.
+    pub fn again(&self) -> Self {
+        Identity {
+            endpoint: self.endpoint,
+            collector: self.collector.clone(),
+            chain: self.chain.clone(),
+            roots: self.roots.clone(),
+            life: self.life,
+            key: self.key.clone_key(),
+        }
+    }
+
     /// Reads the identity of a data folder.
     pub fn read(data: &Path) -> Result<Self, IdentityError> {
         let folder = folder(data);

@@ -1,12 +1,15 @@
-//! Benchmarks that print numbers beside their budgets: `load collect`, `load intake`, `load judge`, `load ledger`. They assert nothing.
+//! Benchmarks that print numbers beside their budgets: `load collect`, `load intake`, `load judge`, `load ledger`,
+//! `load abuse`, `load reconnect`. Only the last two can fail: what they count is not a matter of speed.
 
 use clap::{Parser, Subcommand};
 
+mod abuse;
 mod collect;
 mod echo;
 mod intake;
 mod judge;
 mod ledger;
+mod reconnect;
 
 #[derive(Parser)]
 #[command(
@@ -46,6 +49,24 @@ enum Command {
     },
     /// Reading and importing a ledger of 10 000 devices, and reading ledgers that mean harm.
     Ledger,
+    /// Clients that mean harm beside honest agents: how long those wait, and what the collector holds.
+    Abuse {
+        /// Clients that mean harm.
+        #[arg(long, default_value_t = 1_000)]
+        hostile: usize,
+        /// Honest agents, each with a report a second.
+        #[arg(long, default_value_t = 200)]
+        honest: usize,
+        /// How long.
+        #[arg(long, default_value_t = 120)]
+        seconds: u64,
+    },
+    /// All agents come back at the moment at which the collector does.
+    Reconnect {
+        /// How many.
+        #[arg(long, default_value_t = 5_000)]
+        agents: usize,
+    },
     /// The bare echo that `intake` compares with.
     #[command(hide = true)]
     Echo {
@@ -64,6 +85,8 @@ fn main() -> anyhow::Result<()> {
         Command::Intake { connections, seconds } => intake::measure(connections, seconds),
         Command::Judge { devices, rows } => judge::measure(devices, rows),
         Command::Ledger => ledger::measure(),
+        Command::Abuse { hostile, honest, seconds } => abuse::measure(hostile, honest, seconds),
+        Command::Reconnect { agents } => reconnect::measure(agents),
         Command::Echo { data, listen } => echo::serve(&data, listen),
     }
 }

@@ -1,9 +1,11 @@
 //! Journeys of the real programs, the house's own rules, load and kill tests. Here: what they share.
 
+pub mod abuse;
 pub mod agreement;
 pub mod calendar;
 pub mod daemons;
 pub mod drill;
+pub mod fleet;
 pub mod hostile;
 pub mod machine;
 pub mod measured;
