@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use daicho_proto::endpoint::EndpointId;
-use daicho_proto::facts::Fact;
+use daicho_proto::facts::{Fact, Gap, GapCause};
 use daicho_proto::observation::{Malformed, Observation, ObservationId};
 use daicho_proto::spool_trouble::SpoolTrouble;
 use daicho_proto::wire;
@@ -124,7 +124,7 @@ pub async fn take(
     if let Some((end, _)) = agent_version.char_indices().nth(VERSION_CHARACTERS_MAX) {
         agent_version.truncate(end);
     }
-    let observations = parse(report.observations)?;
+    let observations = parse(report.observations, &agent_version)?;
     let seat = collector.seats.of(endpoint);
     let mut seat = seat.lock().await;
     // Taken out, and put back once durable: after a failure the store is asked anew.
@@ -194,7 +194,7 @@ fn of_trouble(endpoint: EndpointId, trouble: Option<SpoolTrouble>) -> Batch {
 
 type Parsed = (Observation, wire::Observation);
 
-fn parse(observations: Vec<wire::Observation>) -> Result<Vec<Parsed>, Refusal> {
+fn parse(observations: Vec<wire::Observation>, agent_version: &str) -> Result<Vec<Parsed>, Refusal> {
     let mut parsed: Vec<Parsed> = Vec::with_capacity(observations.len());
     for wire in observations {
         if let Some((before, _)) = parsed.last()
@@ -205,10 +205,37 @@ fn parse(observations: Vec<wire::Observation>) -> Result<Vec<Parsed>, Refusal> {
                 before.sequence, wire.sequence
             )));
         }
-        let kept = wire.clone();
-        parsed.push((Observation::try_from(wire)?, kept));
+        let (sequence, observed_at_us, kept) = (wire.sequence, wire.observed_at_us, wire.clone());
+        match Observation::try_from(wire) {
+            Ok(observation) => parsed.push((observation, kept)),
+            // What a newer agent tells beyond our words is a hole in what we know, and holds up nothing behind it.
+            Err(Malformed::NoFact { .. } | Malformed::Event(_))
+                if is_newer(agent_version, env!("CARGO_PKG_VERSION")) =>
+            {
+                let observation = unknown(sequence, observed_at_us, agent_version);
+                parsed.push((observation.clone(), observation.into()));
+            }
+            Err(malformed) => return Err(malformed.into()),
+        }
     }
     Ok(parsed)
+}
+
+fn unknown(sequence: u64, observed_at_us: i64, agent_version: &str) -> Observation {
+    let at = daicho_proto::time::from_wire(observed_at_us);
+    let reason = format!("version {agent_version} of the agent tells what this collector does not know");
+    let cause = GapCause::NewerAgent;
+    let gap = Gap { lost: 1, reason, since: at, until: at, cause, at_least: false };
+    Observation { sequence, observed_at: at, fact: Fact::Gap(gap) }
+}
+
+/// Whether one version comes after another, by the numbers in front; what has none is not newer.
+fn is_newer(theirs: &str, ours: &str) -> bool {
+    let numbers = |version: &str| {
+        let front = version.split(['-', '+', '~']).next().unwrap_or_default();
+        front.split('.').map(str::parse::<u64>).collect::<Result<Vec<_>, _>>().ok()
+    };
+    matches!((numbers(theirs), numbers(ours)), (Some(theirs), Some(ours)) if theirs > ours)
 }
 
 fn load(collector: &Collector, endpoint: EndpointId) -> Result<Seat, StoreError> {
@@ -334,3 +361,6 @@ fn put_part<T: serde::Serialize>(batch: &mut Batch, key: &str, part: Option<T>) 
         batch.put_json(key, &part);
     }
 }
+
+#[cfg(test)]
+mod tests;

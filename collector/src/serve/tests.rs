@@ -13,12 +13,14 @@ use jiff::Timestamp;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 
 use super::*;
 use crate::admin::{Done, Order, carry_out};
 use crate::authority::{Authority, files};
 use crate::identity::Role;
+
+mod strangers;
 
 struct SetClock(AtomicI64);
 

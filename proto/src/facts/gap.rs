@@ -44,6 +44,8 @@ pub enum GapCause {
     SetAside,
     /// The collector lacks what it had acknowledged.
     CollectorBehind,
+    /// The agent is newer than the collector, which does not know what it tells.
+    NewerAgent,
 }
 
 impl GapCause {
@@ -57,6 +59,7 @@ impl GapCause {
             GapCause::Spoiled => "spoiled",
             GapCause::SetAside => "set_aside",
             GapCause::CollectorBehind => "collector_behind",
+            GapCause::NewerAgent => "newer_agent",
         }
     }
 }
@@ -97,6 +100,10 @@ impl Gap {
                 "受け取ったはずの記録がコレクターにないため（バックアップからの復元など）",
                 "the collector lacks what it had acknowledged, as after a restore",
             ),
+            GapCause::NewerAgent => (
+                "端末のエージェントがコレクターより新しく、内容を理解できないため（コレクターを更新してください）",
+                "the agent is newer than the collector, which does not know what it tells; upgrade the collector",
+            ),
         };
         Text::new(ja.to_owned(), en.to_owned())
     }
@@ -114,6 +121,7 @@ impl From<wire::Gap> for Gap {
             wire::GapCause::Spoiled => GapCause::Spoiled,
             wire::GapCause::SetAside => GapCause::SetAside,
             wire::GapCause::CollectorBehind => GapCause::CollectorBehind,
+            wire::GapCause::NewerAgent => GapCause::NewerAgent,
         };
         Gap {
             cause,
@@ -136,6 +144,7 @@ impl From<Gap> for wire::Gap {
             GapCause::Spoiled => wire::GapCause::Spoiled,
             GapCause::SetAside => wire::GapCause::SetAside,
             GapCause::CollectorBehind => wire::GapCause::CollectorBehind,
+            GapCause::NewerAgent => wire::GapCause::NewerAgent,
         };
         wire::Gap {
             lost: gap.lost,

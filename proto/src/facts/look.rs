@@ -63,9 +63,9 @@ impl<T> Look<T> {
 
 // === the wire ===
 
-/// An outcome that the wire carried and nobody knows: a newer agent, or a broken one.
+/// A look that does not say how it went.
 #[derive(Debug, thiserror::Error)]
-#[error("look outcome {0} is not known")]
+#[error("look outcome {0} says nothing")]
 pub struct UnknownOutcome(i32);
 
 impl<T> Look<T> {
@@ -74,11 +74,17 @@ impl<T> Look<T> {
         problems: Vec<String>,
         value: impl FnOnce() -> Result<T, crate::observation::Malformed>,
     ) -> Result<Self, crate::observation::Malformed> {
+        let mut problems = problems;
         match wire::Outcome::try_from(outcome) {
             Ok(wire::Outcome::Seen) => Ok(Look::Seen { value: value()?, problems }),
             Ok(wire::Outcome::Unreadable) => Ok(Look::Unreadable { problems }),
             Ok(wire::Outcome::Unsupported) => Ok(Look::Unsupported),
-            Ok(wire::Outcome::Unspecified) | Err(_) => Err(UnknownOutcome(outcome).into()),
+            Ok(wire::Outcome::Unspecified) => Err(UnknownOutcome(outcome).into()),
+            // A newer agent's word: whatever it means, nothing was told that we can judge by.
+            Err(_) => {
+                problems.push(format!("its outcome {outcome} is not known to this version"));
+                Ok(Look::Unreadable { problems })
+            }
         }
     }
 
