@@ -16,5 +16,6 @@ pub mod service;
 pub mod spool;
 pub mod status;
 pub mod text;
+pub mod trial;
 pub mod uplink;
 pub mod watch;

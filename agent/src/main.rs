@@ -15,7 +15,7 @@ use daicho_agent::service::stop::Halt;
 #[cfg(windows)]
 use daicho_agent::service::{plan, windows as service};
 use daicho_agent::text::{Language, Text};
-use daicho_agent::{clock, collect, locale, log, platform, run, status};
+use daicho_agent::{clock, collect, locale, log, platform, run, status, trial};
 
 /// Sees what is really on this machine and reports it to the hospital's collector. It judges nothing and changes
 /// nothing.
@@ -109,6 +109,15 @@ enum Command {
         after_help = "Examples:\n  daicho-agent service install --start\n  daicho-agent service status --format json"
     )]
     Service(ServiceCommand),
+    /// After an upgrade: whether the new version stays. For deploy/agent/trial.
+    #[command(hide = true)]
+    UpgradeVerdict {
+        /// What was kept of the former version.
+        #[arg(long, value_name = "DIR")]
+        former: PathBuf,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Print the manual page.
     #[command(hide = true)]
     Man,
@@ -236,6 +245,23 @@ fn obey(command: Command, language: Language) -> Result<(), Text> {
             })
         }
         Command::Service(command) => serve(command, language),
+        Command::UpgradeVerdict { former, place } => {
+            let file = former.join("since");
+            let since = std::fs::read_to_string(&file).map_err(|error| error.to_string());
+            let since: jiff::Timestamp = since
+                .and_then(|text| text.trim().parse().map_err(|error: jiff::Error| error.to_string()))
+                .map_err(|error| {
+                    let file = file.display();
+                    Text::new(
+                        format!("{file} を読めません（{error}）。エージェントを入れ直してください"),
+                        format!("cannot read {file} ({error}); install the agent again"),
+                    )
+                })?;
+            let former = status::read(&former, false)?.report;
+            let present = status::read(&place.config()?.data_folder, false)?.report;
+            let verdict = trial::judge(&former, Some(&present), since, clock::now());
+            print(&format!("{}\n", verdict.word()))
+        }
         Command::Man => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Line::command()).render(&mut page).map_err(|error| cannot_print(&error))?;

@@ -20,12 +20,16 @@ fn said(command: &mut Command) -> String {
 const AGENT: &[&str] = &[
     "/etc/daicho/agent.toml",
     "/usr/bin/daicho-agent",
+    "/usr/lib/daicho-agent/trial",
+    "/usr/lib/systemd/system/daicho-agent-trial.service",
+    "/usr/lib/systemd/system/daicho-agent-trial.timer",
     "/usr/lib/systemd/system/daicho-agent.path",
     "/usr/lib/systemd/system/daicho-agent.service",
     "/usr/lib/sysusers.d/daicho-agent.conf",
     "/usr/share/bash-completion/completions/daicho-agent",
     "/usr/share/doc/daicho-agent/copyright",
     "/usr/share/doc/daicho-agent/licences.txt.gz",
+    "/usr/share/doc/daicho-agent/sbom.cdx.json",
     "/usr/share/man/man1/daicho-agent.1.gz",
 ];
 
@@ -38,6 +42,7 @@ const COLLECTOR: &[&str] = &[
     "/usr/share/doc/daicho-collector/examples/collector.toml",
     "/usr/share/doc/daicho-collector/examples/ledger/devices.csv",
     "/usr/share/doc/daicho-collector/licences.txt.gz",
+    "/usr/share/doc/daicho-collector/sbom.cdx.json",
     "/usr/share/man/man1/daicho-ledger-import.1.gz",
     "/usr/share/man/man1/daicho.1.gz",
 ];
@@ -148,7 +153,7 @@ fn an_rpm_is_whole_and_is_installed_upgraded_downgraded_and_erased() {
     let calls = root.rpm(&["-i", "--nodeps"], &first);
     for call in [
         "systemd-sysusers daicho-agent.conf",
-        "systemctl --no-reload preset daicho-agent.service daicho-agent.path",
+        "systemctl --no-reload preset daicho-agent.service daicho-agent.path daicho-agent-trial.timer",
         "systemctl start daicho-agent.path daicho-agent.service",
     ] {
         assert!(calls.contains(call), "an installation says {call}:\n{calls}");
@@ -172,7 +177,10 @@ fn an_rpm_is_whole_and_is_installed_upgraded_downgraded_and_erased() {
     assert_eq!(fs::read_to_string(&config).expect("kept"), changed, "an upgrade keeps the configuration");
 
     let calls = root.rpm(&["-e"], Path::new("daicho-agent"));
-    assert!(calls.contains("disable --now daicho-agent.path daicho-agent.service"), "{calls}");
+    assert!(
+        calls.contains("disable --now daicho-agent-trial.timer daicho-agent.path daicho-agent.service"),
+        "{calls}"
+    );
     assert!(
         !root.path("usr/bin/daicho-agent").exists() && state.exists(),
         "what was seen stays, the program goes"
