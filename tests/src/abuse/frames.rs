@@ -89,9 +89,8 @@ impl Heard {
                 HEADERS => self.answers += 1,
                 RST_STREAM => self.resets += 1,
                 GOAWAY => {
-                    self.goaway = payload
-                        .get(4..8)
-                        .map(|code| code.iter().fold(0, |sum, byte| (sum << 8) | u32::from(*byte)))
+                    let code = payload.get(4..8).and_then(|code| code.try_into().ok());
+                    self.goaway = code.map(u32::from_be_bytes);
                 }
                 _ => {}
             }
