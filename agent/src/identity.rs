@@ -9,14 +9,16 @@ use std::sync::Arc;
 
 use daicho_proto::endpoint::EndpointId;
 use jiff::Timestamp;
-use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
+use crate::clock::{self, Clock};
 use crate::files::{Readers, private_folder, replace};
 use crate::text::Text;
+
+mod trusted;
 
 /// An endpoint that has joined.
 pub struct Identity {
@@ -43,6 +45,17 @@ pub struct Life {
 }
 
 impl Life {
+    /// Reads it from a certificate, DER.
+    pub fn of(certificate: &CertificateDer<'_>) -> Result<Self, String> {
+        let (_, parsed) =
+            x509_parser::parse_x509_certificate(certificate).map_err(|error| error.to_string())?;
+        let second = |time: x509_parser::time::ASN1Time| {
+            Timestamp::from_second(time.timestamp()).map_err(|error| error.to_string())
+        };
+        let validity = parsed.validity();
+        Ok(Life { from: second(validity.not_before)?, until: second(validity.not_after)? })
+    }
+
     /// Two thirds of the life are over: there is still a third to get the next certificate.
     pub fn is_to_be_renewed(&self, now: Timestamp) -> bool {
         let (from, until) = (self.from.as_second(), self.until.as_second());
@@ -125,18 +138,12 @@ impl Identity {
         roots: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Result<Self, String> {
-        let own = chain.first().ok_or("it holds no certificate")?;
-        let (_, parsed) = x509_parser::parse_x509_certificate(own).map_err(|error| error.to_string())?;
-        let second = |time: x509_parser::time::ASN1Time| {
-            Timestamp::from_second(time.timestamp()).map_err(|error| error.to_string())
-        };
-        let validity = parsed.validity();
-        let life = Life { from: second(validity.not_before)?, until: second(validity.not_after)? };
+        let life = Life::of(chain.first().ok_or("it holds no certificate")?)?;
         if roots.is_empty() {
             return Err("it holds no root certificate".to_owned());
         }
         let identity = Identity { endpoint, collector, chain, roots, life, key };
-        identity.tls().map_err(|error| error.to_string())?;
+        identity.tls(clock::system()).map_err(|error| error.to_string())?;
         Ok(identity)
     }
 
@@ -199,21 +206,35 @@ impl Identity {
         Ok(())
     }
 
-    /// How it speaks: TLS 1.3, its own certificate shown, the collector's checked against its roots.
-    pub fn tls(&self) -> Result<rustls::ClientConfig, rustls::Error> {
-        let mut trusted = RootCertStore::empty();
-        for root in &self.roots {
-            trusted.add(root.clone())?;
-        }
-        let mut config =
-            rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_protocol_versions(&[&rustls::version::TLS13])?
-                .with_root_certificates(trusted)
-                .with_client_auth_cert(self.chain.clone(), self.key.clone_key())?;
+    /// How it speaks: TLS 1.3, its own certificate shown, the collector's checked against its roots by this clock.
+    pub fn tls(&self, clock: Clock) -> Result<rustls::ClientConfig, rustls::Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let trusted = trusted::Trusted::new(&self.roots, self.life.from, Arc::clone(&provider))?;
+        let mut config = rustls::ClientConfig::builder_with_details(provider, Arc::new(ByClock(clock)))
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(trusted))
+            .with_client_auth_cert(self.chain.clone(), self.key.clone_key())?;
         config.alpn_protocols = vec![b"h2".to_vec()];
         // A resumed session would not show the certificate again, and a revocation has to bite.
         config.resumption = rustls::client::Resumption::disabled();
         Ok(config)
+    }
+}
+
+/// The clock that certificates are checked by.
+struct ByClock(Clock);
+
+impl std::fmt::Debug for ByClock {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("ByClock")
+    }
+}
+
+impl rustls::time_provider::TimeProvider for ByClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        let second = u64::try_from((self.0)().as_second()).ok()?;
+        Some(UnixTime::since_unix_epoch(std::time::Duration::from_secs(second)))
     }
 }
 

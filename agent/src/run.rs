@@ -113,6 +113,7 @@ async fn work(
         look_again: look_again.clone(),
         chance: fastrand::f64,
         incarnation,
+        collector_ahead_us: std::sync::atomic::AtomicI64::new(0),
     };
     let uplink = tokio::spawn(uplink.follow(stopped));
     let offset = f64::from(endpoint.0.as_fields().0) / f64::from(u32::MAX);

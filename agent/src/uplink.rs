@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use daicho_proto::time::to_wire;
 use daicho_proto::wire::ReportRequest;
 use daicho_proto::wire::intake_client::IntakeClient;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::transport::Channel;
@@ -40,6 +42,9 @@ const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(900);
 /// A renewal that failed is tried again after this long, on a connection that works otherwise.
 const RENEWAL_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
+/// The collector's reason for a program when our certificate has ended by its clock.
+const CERTIFICATE_ENDED: &str = "certificate_ended";
+
 /// The line to the collector.
 pub struct Uplink {
     /// Where the identity lies.
@@ -58,6 +63,8 @@ pub struct Uplink {
     pub chance: fn() -> f64,
     /// New incarnations.
     pub incarnation: fn() -> u64,
+    /// How far the collector's clock was before ours when it last told it, in microseconds.
+    pub collector_ahead_us: AtomicI64,
 }
 
 /// Why a connection was left.
@@ -123,41 +130,62 @@ impl Uplink {
     /// One connection, until it fails. The first word is a question: how far are we durable?
     async fn talk(&self, backoff: &mut Backoff, renewal_due: &mut Instant) -> Left {
         let result = async {
-            let own_expired = clock::now() > self.identity.life.until;
-            let tls = self.identity.tls().map_err(|error| Trouble::Tls(error.to_string()))?;
+            let tls = self.identity.tls(clock::system()).map_err(|error| Trouble::Tls(error.to_string()))?;
             let connection = connection::connect(&self.collector, Arc::new(tls)).await?;
             let mut client = IntakeClient::new(connection.channel.clone());
-            let asked = self.report_patiently(&connection, &mut client, None, backoff).await;
-            // The collector's word counts; only when it says no do we know why.
-            asked.map_err(|left| match left {
-                Left::Trouble(Trouble::Refused { .. } | Trouble::CertificateRefused(_)) if own_expired => {
-                    Left::Trouble(Trouble::OwnExpired)
-                }
-                left => left,
-            })?;
+            let left = self.report_on(&connection, &mut client, backoff, renewal_due).await;
+            // The collector's clock counts: within the grace it lets an ended certificate be renewed, and nothing else.
+            if matches!(&left, Left::Trouble(Trouble::Refused { reason: Some(reason), .. }) if reason == CERTIFICATE_ENDED)
+                && let Some(identity) = self.renew(&connection).await
+            {
+                return Ok(Left::Renewed(Box::new(identity)));
+            }
+            Ok(left)
+        };
+        result.await.unwrap_or_else(|left: Left| left)
+    }
+
+    /// Reports over a connection until that fails, or until there is a new certificate.
+    async fn report_on(
+        &self,
+        connection: &Connection,
+        client: &mut IntakeClient<Channel>,
+        backoff: &mut Backoff,
+        renewal_due: &mut Instant,
+    ) -> Left {
+        let reporting = async {
+            self.report_patiently(connection, client, None, backoff).await?;
             info!(collector = %self.collector, "Collector reached.");
             let mut silent_since = Instant::now();
             loop {
                 backoff.reset();
-                if self.identity.life.is_to_be_renewed(clock::now()) && Instant::now() >= *renewal_due {
+                if self.identity.life.is_to_be_renewed(self.collector_now()) && Instant::now() >= *renewal_due
+                {
                     *renewal_due = Instant::now() + RENEWAL_RETRY_AFTER;
-                    if let Some(identity) = self.renew(&connection).await {
+                    if let Some(identity) = self.renew(connection).await {
                         return Ok(Left::Renewed(Box::new(identity)));
                     }
                 }
                 let filled = self.keeper.filled.notified();
-                if self.report_patiently(&connection, &mut client, Some(()), backoff).await? {
+                if self.report_patiently(connection, client, Some(()), backoff).await? {
                     silent_since = Instant::now();
                     continue;
                 }
                 let due = silent_since + SIGN_OF_LIFE_EVERY;
                 if timeout_at(due, filled).await.is_err() {
-                    self.report_patiently(&connection, &mut client, None, backoff).await?;
+                    self.report_patiently(connection, client, None, backoff).await?;
                     silent_since = Instant::now();
                 }
             }
         };
-        result.await.unwrap_or_else(|left: Left| left)
+        reporting.await.unwrap_or_else(|left: Left| left)
+    }
+
+    /// The time by the collector's clock, as far as it told it: a certificate's life is counted by that one.
+    fn collector_now(&self) -> Timestamp {
+        let ahead = SignedDuration::from_micros(self.collector_ahead_us.load(Ordering::Relaxed));
+        let now = clock::now();
+        now.checked_add(ahead).unwrap_or(now)
     }
 
     /// As `report`, and as often as the collector asks for patience. The connection stays: to leave it would make a busy
@@ -210,6 +238,10 @@ impl Uplink {
         };
         let answer = client.report(request).await.map_err(|status| connection.trouble(&status))?.into_inner();
         self.health.reached(clock::now());
+        if answer.collector_time_us != 0 {
+            let ahead = answer.collector_time_us.saturating_sub(to_wire(now));
+            self.collector_ahead_us.store(ahead, Ordering::Relaxed);
+        }
         let (durable_to, fresh) = (answer.durable_to, (self.incarnation)());
         match on_disk(&spool, move |spool| spool.settle(durable_to, fresh, now)).await? {
             // An answer that moves nothing would be asked for again at once, and for ever.

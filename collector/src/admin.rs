@@ -3,19 +3,20 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Collector;
-use crate::authority::Authority;
 use crate::authority::token::{self, TokenRow};
+use crate::authority::{Authority, Own};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::identity::Role;
 use crate::store::Batch;
 
+pub mod authority;
 pub mod backup;
 pub mod control;
 pub mod operators;
@@ -37,6 +38,8 @@ pub struct House {
     pub collector: Arc<Collector>,
     /// The authority.
     pub authority: Arc<Authority>,
+    /// The collector's own certificate, once it serves.
+    pub own: OnceLock<Arc<Own>>,
 }
 
 /// An order of the administrator's.
@@ -68,6 +71,8 @@ pub enum Order {
         /// Why, for whoever asks later.
         reason: String,
     },
+    /// The authority: how it stands, and who signs next.
+    Authority(authority::Wanted),
     /// A copy of everything, while the collector works.
     Backup {
         /// An absolute path that is not there yet.
@@ -99,6 +104,8 @@ pub enum Done {
         /// In words for people.
         who: String,
     },
+    /// How the authority stands now.
+    Authority(Box<authority::Report>),
     /// The backup is whole.
     BackedUp {
         /// Where.
@@ -138,7 +145,13 @@ impl House {
     pub fn open(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result<Self, OrderError> {
         let authority = Arc::new(Authority::open(data)?);
         let collector = Collector::open(crate::store::open(&config.store)?, clock)?;
-        Ok(House { data: data.to_owned(), config, collector: Arc::new(collector), authority })
+        Ok(House {
+            data: data.to_owned(),
+            config,
+            collector: Arc::new(collector),
+            authority,
+            own: OnceLock::new(),
+        })
     }
 
     /// The address that an operator's command is given: the first name, and the port.
@@ -157,6 +170,7 @@ pub async fn carry_out(house: &House, order: Order) -> Result<Done, OrderError> 
                 .await
         }
         Order::Revoke { who, reason } => revoke::revoke(house, &who, &reason).await,
+        Order::Authority(wanted) => authority::act(house, wanted).await,
         Order::Backup { to } => backup::back_up(house, &to).await,
     }
 }

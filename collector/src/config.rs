@@ -126,6 +126,10 @@ impl Config {
             let days = self.authority.endpoint_days;
             return Some(("endpoint_days", format!("{days} is out of range, expected 2 to 825")));
         }
+        if self.authority.grace_days > 1_825 {
+            let days = self.authority.grace_days;
+            return Some(("grace_days", format!("{days} is out of range, expected 0 to 1825")));
+        }
         if let Some(listen) = self.telemetry.listen.filter(|listen| !listen.ip().is_loopback()) {
             let problem = format!("{listen} is no loopback address, expected 127.0.0.1:PORT or [::1]:PORT");
             return Some(("listen", problem));
@@ -164,6 +168,7 @@ mod tests {
         check("names = []\n", &["`names`", "[]", "expected"]);
         check("names = [\"a b\"]\n", &["`names`", "a b", "expected"]);
         check("[authority]\nendpoint_days = 0\n", &["line 2", "`endpoint_days`", "0", "2 to 825"]);
+        check("[authority]\ngrace_days = 2000\n", &["line 2", "`grace_days`", "2000", "0 to 1825"]);
         check("[telemetry]\nlisten = \"0.0.0.0:9464\"\n", &["0.0.0.0:9464", "loopback"]);
     }
 }

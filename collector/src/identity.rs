@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use daicho_proto::endpoint::EndpointId;
+use jiff::Timestamp;
 use tonic::{Request, Status};
 use x509_parser::extensions::GeneralName;
 
+use crate::authority::Life;
 use crate::chronicle::refusals::{Attempt, Refusals};
 use crate::shelves::{EndpointRow, OperatorRow, Shelves};
 use crate::store::StoreError;
@@ -16,6 +18,9 @@ pub mod permissions;
 pub mod roles;
 
 pub use roles::{Operator, Role};
+
+/// The reason for a program when a certificate has ended: an agent then renews it.
+pub const CERTIFICATE_ENDED: &str = "certificate_ended";
 
 /// The owner of a certificate that our authority signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +48,8 @@ pub struct Peer {
     pub address: SocketAddr,
     /// Who it is, where it showed a certificate of ours.
     pub caller: Option<Arc<Caller>>,
+    /// From when to when that certificate holds.
+    pub life: Option<Life>,
 }
 
 impl Caller {
@@ -75,7 +82,8 @@ pub struct Gate {
 
 #[derive(Debug, Default)]
 struct Known {
-    endpoints: BTreeMap<EndpointId, BTreeSet<String>>,
+    /// Of each endpoint the serials, the newest last.
+    endpoints: BTreeMap<EndpointId, Vec<String>>,
     operators: BTreeMap<String, Person>,
 }
 
@@ -101,11 +109,7 @@ impl Gate {
 
     /// Takes over an endpoint's row that was committed: enrolled, renewed or revoked.
     pub fn set_endpoint(&self, row: &EndpointRow) {
-        let welcome = if row.revoked_at.is_some() {
-            BTreeSet::new()
-        } else {
-            row.certificates.iter().cloned().collect()
-        };
+        let welcome = if row.revoked_at.is_some() { Vec::new() } else { row.certificates.clone() };
         self.known.write().unwrap_or_else(PoisonError::into_inner).endpoints.insert(row.id, welcome);
     }
 
@@ -122,6 +126,15 @@ impl Gate {
         self.known.write().unwrap_or_else(PoisonError::into_inner).operators.insert(row.name.clone(), person);
     }
 
+    /// Whether a request shows an endpoint's newest certificate while older ones are still welcome; its serial.
+    pub fn newest_beside_older<T>(&self, request: &Request<T>) -> Option<String> {
+        let peer = request.extensions().get::<Peer>()?;
+        let Caller::Endpoint { id, serial } = peer.caller.as_deref()? else { return None };
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let all = known.endpoints.get(id)?;
+        (all.len() > 1 && all.last() == Some(serial)).then(|| serial.clone())
+    }
+
     fn welcomes(&self, caller: &Caller) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         match caller {
@@ -134,7 +147,23 @@ impl Gate {
         }
     }
 
-    fn caller<'a, T>(&self, request: &'a Request<T>) -> Result<&'a Caller, Status> {
+    /// Whoever calls with a certificate that is welcome, and that has not ended before `now`: a connection outlives it.
+    fn caller<'a, T>(&self, request: &'a Request<T>, now: Timestamp) -> Result<&'a Caller, Status> {
+        let caller = self.known_caller(request)?;
+        let life = request.extensions().get::<Peer>().and_then(|peer| peer.life);
+        if life.is_none_or(|life| life.has_ended(now)) {
+            let mut status = Status::permission_denied(
+                "this certificate has ended; an agent renews it by itself, a person needs a new one from \
+                 `daicho-collector operator NAME`",
+            );
+            let reason = tonic::metadata::MetadataValue::from_static(CERTIFICATE_ENDED);
+            status.metadata_mut().insert("daicho-reason", reason);
+            return Err(self.refused(request, status));
+        }
+        Ok(caller)
+    }
+
+    fn known_caller<'a, T>(&self, request: &'a Request<T>) -> Result<&'a Caller, Status> {
         let peer = request.extensions().get::<Peer>();
         let Some(caller) = peer.and_then(|peer| peer.caller.as_deref()) else {
             return Err(self.refused(
@@ -156,8 +185,19 @@ impl Gate {
     }
 
     /// The endpoint that calls; anybody else is refused.
-    pub fn endpoint<T>(&self, request: &Request<T>) -> Result<EndpointId, Status> {
-        match self.caller(request)? {
+    pub fn endpoint<T>(&self, request: &Request<T>, now: Timestamp) -> Result<EndpointId, Status> {
+        let caller = self.caller(request, now)?;
+        self.endpoint_of(request, caller)
+    }
+
+    /// The endpoint that calls to have its certificate renewed, which may have ended: TLS let in whom the grace covers.
+    pub fn endpoint_to_renew<T>(&self, request: &Request<T>) -> Result<EndpointId, Status> {
+        let caller = self.known_caller(request)?;
+        self.endpoint_of(request, caller)
+    }
+
+    fn endpoint_of<T>(&self, request: &Request<T>, caller: &Caller) -> Result<EndpointId, Status> {
+        match caller {
             Caller::Endpoint { id, .. } => Ok(*id),
             Caller::Operator { .. } => Err(self.refused(
                 request,
@@ -169,8 +209,8 @@ impl Gate {
     }
 
     /// The person who calls; anybody else is refused, and who lacks the role that the method needs.
-    pub fn operator<T>(&self, request: &Request<T>) -> Result<Operator, Status> {
-        let operator = match self.caller(request)? {
+    pub fn operator<T>(&self, request: &Request<T>, now: Timestamp) -> Result<Operator, Status> {
+        let operator = match self.caller(request, now)? {
             Caller::Operator { name, .. } => {
                 let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
                 known.operators.get(name).map(|person| person.operator.clone()).unwrap_or_default()
@@ -237,7 +277,7 @@ pub fn operators_only(
     collector: Arc<crate::Collector>,
 ) -> impl FnMut(Request<()>) -> Result<Request<()>, Status> + Clone + Send + Sync + 'static {
     move |mut request| {
-        let operator = collector.gate.operator(&request)?;
+        let operator = collector.gate.operator(&request, collector.clock.now())?;
         request.extensions_mut().insert(operator);
         Ok(request)
     }
@@ -248,7 +288,7 @@ pub fn endpoints_only(
     collector: Arc<crate::Collector>,
 ) -> impl FnMut(Request<()>) -> Result<Request<()>, Status> + Clone + Send + Sync + 'static {
     move |mut request| {
-        let id = collector.gate.endpoint(&request)?;
+        let id = collector.gate.endpoint(&request, collector.clock.now())?;
         request.extensions_mut().insert(id);
         Ok(request)
     }

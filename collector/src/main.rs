@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser, Subcommand};
+use daicho_collector::admin::authority::{Report, Wanted};
 use daicho_collector::admin::{self, Done, House, Order, control, operators};
 use daicho_collector::authority::{self, init};
 use daicho_collector::cli::output::{Lang, language};
@@ -14,6 +15,7 @@ use daicho_collector::config::Config;
 use daicho_collector::identity::{Role, roles};
 use daicho_collector::{serve, telemetry};
 use daicho_rules::text::Text;
+use jiff::Timestamp;
 
 /// Keeps the ledger and the observations, compares the two, alerts and answers.
 #[derive(Debug, Parser)]
@@ -39,6 +41,7 @@ const EXAMPLES: &str = "Examples:
   daicho-collector operator suzuki --role officer
   daicho-collector operator sato --role section_head --section 放射線科
   daicho-collector revoke SV-01 --reason \"stolen\"
+  daicho-collector authority
   daicho-collector backup /backup/daicho-2026-11-22";
 
 #[derive(Debug, Subcommand)]
@@ -83,6 +86,11 @@ enum Command {
         #[arg(long)]
         reason: String,
     },
+    /// How old the certificate authority is, and who signs next. Nothing of it stops an agent.
+    Authority {
+        #[command(subcommand)]
+        wanted: Option<AuthorityCommand>,
+    },
     /// Copy everything, also while the collector works. The copy holds keys: keep it safe.
     Backup {
         /// A folder that is not there yet and in which the collector may write.
@@ -102,6 +110,43 @@ enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+enum AuthorityCommand {
+    /// When each certificate of the collector ends.
+    Status,
+    /// Let a new issuing authority sign from now on. It happens by itself where the root's key lies in the data folder.
+    Rotate {
+        /// The root's key, where it is kept elsewhere.
+        #[arg(long)]
+        root_key: Option<PathBuf>,
+    },
+    /// Make the root that follows. From now on it is given to every machine that renews its certificate.
+    PrepareRoot,
+    /// Let the next root sign, once every machine and person has it.
+    FinishRoot {
+        /// Its key, where it is kept elsewhere.
+        #[arg(long)]
+        root_key: Option<PathBuf>,
+        /// Also where some do not have it yet: they have to enrol again.
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+impl AuthorityCommand {
+    fn wanted(&self) -> Wanted {
+        let absolute = |path: &Option<PathBuf>| path.as_deref().map(admin::backup::absolute);
+        match self {
+            AuthorityCommand::Status => Wanted::Status,
+            AuthorityCommand::Rotate { root_key } => Wanted::Rotate { root_key: absolute(root_key) },
+            AuthorityCommand::PrepareRoot => Wanted::PrepareRoot,
+            AuthorityCommand::FinishRoot { root_key, force } => {
+                Wanted::FinishRoot { root_key: absolute(root_key), force: *force }
+            }
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -153,6 +198,9 @@ fn run(arguments: &Arguments) -> Result<()> {
     let file = arguments.config.clone().unwrap_or_else(|| data.join(daicho_collector::config::FILE_NAME));
     let config = Config::read(&file, data)?;
     let order = match &arguments.command {
+        Command::Authority { wanted } => {
+            Order::Authority(wanted.as_ref().map_or(Wanted::Status, AuthorityCommand::wanted))
+        }
         Command::Backup { to } => Order::Backup { to: admin::backup::absolute(to) },
         Command::Token { valid_for, device } => {
             Order::Token { valid_for_seconds: *valid_for, device: device.clone() }
@@ -283,6 +331,7 @@ fn tell(done: Done, say: &dyn Fn(Text), hint: &dyn Fn(Text)) {
                 ),
             ));
         }
+        Done::Authority(report) => say(authority_text(&report)),
         Done::BackedUp { to, entries } => say(Text::new(
             format!(
                 "バックアップしました: {} ({entries} 件)。鍵を含むので、安全に保管してください。",
@@ -295,6 +344,48 @@ fn tell(done: Done, say: &dyn Fn(Text), hint: &dyn Fn(Text)) {
             format!("Revoked: {who}. It is refused from its next request on."),
         )),
     }
+}
+
+/// A line for each certificate, and what is to be done.
+fn authority_text(report: &Report) -> Text {
+    let day = |at: Timestamp| at.to_zoned(daicho_proto::time::japan()).strftime("%Y-%m-%d").to_string();
+    let standing = &report.standing;
+    let mut ja = format!(
+        "発行用認証局: {} まで（第 {} 代）\nルート認証局: {} まで",
+        day(standing.issuing.until),
+        standing.generation,
+        day(standing.root.until)
+    );
+    let mut en = format!(
+        "issuing authority: until {} (generation {})\nroot authority: until {}",
+        day(standing.issuing.until),
+        standing.generation,
+        day(standing.root.until)
+    );
+    if let Some(until) = report.server_until {
+        ja += &format!("\nコレクターの証明書: {} まで（自動で更新されます）", day(until));
+        en += &format!("\nthe collector's certificate: until {} (it renews itself)", day(until));
+    }
+    if standing.has_root_key {
+        ja += "\nルートの鍵: データフォルダーにあります（安全な場所へ移すと、発行用認証局の更新時に --root-key が必要です）";
+        en += "\nthe root's key: in the data folder (kept elsewhere, it is needed to rotate: --root-key)";
+    } else {
+        ja += "\nルートの鍵: データフォルダーにはありません（`authority rotate --root-key FILE` で使います）";
+        en += "\nthe root's key: not in the data folder (`authority rotate --root-key FILE` uses it)";
+    }
+    if let Some(next) = standing.next_root {
+        ja += &format!("\n次のルート認証局: {} まで。まだ届いていない相手: ", day(next.until));
+        en += &format!("\nthe next root: until {}; not yet known to: ", day(next.until));
+        let (none_ja, none_en) = (
+            "なし（`authority finish-root` で切り替えられます）",
+            "nobody (`authority finish-root` may follow)",
+        );
+        ja += if report.without_next_root.is_empty() { none_ja } else { "" };
+        en += if report.without_next_root.is_empty() { none_en } else { "" };
+        ja += &report.without_next_root.join("、");
+        en += &report.without_next_root.join(", ");
+    }
+    Text::new(ja, en)
 }
 
 fn clock() -> Arc<dyn Clock> {

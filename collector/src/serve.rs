@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::admin::{House, OrderError, control};
-use crate::authority::init;
+use crate::authority::{Own, init, own};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::{alerts, chronicle, evaluation, grpc, intake, telemetry};
@@ -64,6 +65,8 @@ pub struct Running {
     pub address: SocketAddr,
     /// Where metrics and health answer.
     pub telemetry_address: Option<SocketAddr>,
+    /// The collector's own certificate.
+    pub own: Arc<Own>,
     /// What it works on.
     pub house: Arc<House>,
     stop: watch::Sender<bool>,
@@ -81,12 +84,17 @@ pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result
     let now = collector.clock.now();
     let (chain, key) =
         init::server_identity(data, authority, &house.config.names, now).map_err(OrderError::from)?;
+    let own = Arc::new(Own::new(chain, &key)?);
+    // A house is opened once: nobody set it before.
+    let _ = house.own.set(Arc::clone(&own));
     let ends = alerts::watch::Certificates {
-        server_not_after: chain.first().and_then(crate::authority::not_after),
+        own: Some(Arc::clone(&own)),
         endpoint_days: house.config.authority.endpoint_days,
     };
     let outbox = Arc::new(outbox.with_certificates(ends));
-    let tls = grpc::tls::server(chain, &key, authority.root(), Arc::clone(&collector.clock))?;
+    let grace = SignedDuration::from_hours(24 * i64::from(house.config.authority.grace_days));
+    let tls =
+        grpc::tls::server(Arc::clone(&own), Arc::clone(authority), grace, Arc::clone(&collector.clock))?;
     let listener = bind(house.config.listen)?;
     let address = listener.local_addr().map_err(|source| listen_error(house.config.listen, source))?;
 
@@ -100,6 +108,11 @@ pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result
         tasks.spawn(answering);
     }
     tasks.spawn(chronicle::waiting::run(Arc::clone(collector), stop.subscribe()));
+    let (keeper, shown) = (Arc::clone(&house), Arc::clone(&own));
+    tasks.spawn(async move {
+        let clock = Arc::clone(&keeper.collector.clock);
+        own::keep(shown, &keeper.data, &keeper.authority, &keeper.config.names, clock).await;
+    });
     let heard = Arc::clone(collector);
     tasks.spawn(async move { intake::keep_heard(&heard).await });
 
@@ -110,7 +123,7 @@ pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result
     let routes = grpc::routes(collector, authority, house.config.authority.endpoint_days);
     let server = tokio::spawn(grpc::serve(listener, tls, routes, asked(stop.subscribe())));
     tracing::info!(%address, names = ?house.config.names, "Collector serves.");
-    Ok(Running { address, telemetry_address, house, stop, server, alerting, evaluating, tasks })
+    Ok(Running { address, telemetry_address, own, house, stop, server, alerting, evaluating, tasks })
 }
 
 impl Running {

@@ -36,6 +36,9 @@ pub struct EndpointRow {
     pub certificates: Vec<String>,
     /// When its newest certificate ends.
     pub not_after: Timestamp,
+    /// The newest root that was given with it: its SHA-256, hexadecimal.
+    #[serde(default)]
+    pub newest_root: Option<String>,
     /// When a person revoked it.
     pub revoked_at: Option<Timestamp>,
     /// The ledger's device for which its token was made, if a person said so.
@@ -55,6 +58,9 @@ pub struct OperatorRow {
     pub certificates: Vec<String>,
     /// When the newest certificate ends.
     pub not_after: Timestamp,
+    /// The newest root that was given with it: its SHA-256, hexadecimal.
+    #[serde(default)]
+    pub newest_root: Option<String>,
     /// When a person revoked it.
     pub revoked_at: Option<Timestamp>,
     /// What the person may do. Rows of before there were roles: everything, as it was then.

@@ -83,7 +83,7 @@ async fn send(
     until: Instant,
     done: Arc<AtomicU64>,
 ) -> anyhow::Result<()> {
-    let tls = Arc::new(identity.tls()?);
+    let tls = Arc::new(identity.tls(daicho_agent::clock::system())?);
     let address: Address =
         format!("localhost:{}", to.port()).parse().map_err(|_| anyhow::anyhow!("no address"))?;
     let connection = connect(&address, tls).await.map_err(|trouble| anyhow::anyhow!("{trouble:?}"))?;

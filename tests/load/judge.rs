@@ -93,6 +93,7 @@ fn machine(batch: &mut Batch, number: usize, rows: usize, now: Timestamp) -> any
         hostname: hostname(number),
         certificates: Vec::new(),
         not_after: now,
+        newest_root: None,
         revoked_at: None,
         device: None,
         revoked_because: None,

@@ -143,7 +143,7 @@ impl Attacker<'_> {
     }
 
     fn tls(&self) -> anyhow::Result<Arc<rustls::ClientConfig>> {
-        let mut tls = self.identity.tls()?;
+        let mut tls = self.identity.tls(daicho_agent::clock::system())?;
         if !self.shown {
             let mut trusted = rustls::RootCertStore::empty();
             for root in &self.identity.roots {

@@ -43,6 +43,7 @@ pub fn join_all(site: &Site, count: usize, now: Timestamp) -> anyhow::Result<Vec
             hostname: hostname(number),
             certificates: vec![issued.serial.clone()],
             not_after: issued.not_after,
+            newest_root: Some(authority.newest_root()),
             revoked_at: None,
             device: None,
             revoked_because: None,
@@ -105,7 +106,10 @@ impl Agent {
     pub async fn try_report(&mut self, facts: &[Fact], at: Timestamp) -> Result<(), Trouble> {
         let had_line = self.line.is_some();
         if self.line.is_none() {
-            let tls = self.identity.tls().map_err(|error| Trouble::Tls(error.to_string()))?;
+            let tls = self
+                .identity
+                .tls(daicho_agent::clock::system())
+                .map_err(|error| Trouble::Tls(error.to_string()))?;
             let connection = connect(&self.identity.collector, Arc::new(tls)).await?;
             let client = IntakeClient::new(connection.channel.clone());
             self.line = Some((connection, client));

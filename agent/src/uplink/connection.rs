@@ -83,10 +83,10 @@ async fn connect_now(address: &Address, tls: Arc<rustls::ClientConfig>) -> Resul
         .keep_alive_while_idle(true)
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES);
-    let channel = endpoint
-        .connect_with_connector(once)
-        .await
-        .map_err(|error| Trouble::Unreachable(crate::text::chain(&error)))?;
+    let channel = endpoint.connect_with_connector(once).await.map_err(|error| {
+        let told = broken.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        told.unwrap_or_else(|| Trouble::Unreachable(crate::text::chain(&error)))
+    })?;
     Ok(Connection { channel, broken })
 }
 
@@ -94,6 +94,26 @@ async fn connect_now(address: &Address, tls: Arc<rustls::ClientConfig>) -> Resul
 struct Told {
     stream: TlsStream<TcpStream>,
     broken: Broken,
+}
+
+impl Told {
+    fn remember(&self, error: &io::Error) {
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.get_or_insert_with(|| Trouble::of_connection(error));
+    }
+
+    /// Who refuses us says why and hangs up. What we write after that fails, often before its word has been read: then
+    /// it counts as written, and reading, which ends as well, says how it was.
+    fn written<T>(result: Poll<io::Result<T>>, all: T) -> Poll<io::Result<T>> {
+        match result {
+            Poll::Ready(Err(error))
+                if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) =>
+            {
+                Poll::Ready(Ok(all))
+            }
+            other => other,
+        }
+    }
 }
 
 impl AsyncRead for Told {
@@ -104,8 +124,7 @@ impl AsyncRead for Told {
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if let Poll::Ready(Err(error)) = &read {
-            let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-            broken.get_or_insert_with(|| Trouble::of_connection(error));
+            self.remember(error);
         }
         read
     }
@@ -117,11 +136,13 @@ impl AsyncWrite for Told {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        Self::written(written, bytes.len())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        Self::written(flushed, ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -137,6 +158,7 @@ impl AsyncWrite for Told {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        Self::written(written, slices.iter().map(|slice| slice.len()).sum())
     }
 }

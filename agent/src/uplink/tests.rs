@@ -165,6 +165,7 @@ fn uplink(data: &TempDir, identity: Identity) -> Uplink {
         look_again: Arc::new(Notify::new()),
         chance: || 0.0,
         incarnation: || 8,
+        collector_ahead_us: AtomicI64::new(0),
     }
 }
 

@@ -67,12 +67,13 @@ impl Trouble {
                 | CertificateError::ApplicationVerificationFailure => Trouble::WrongAuthority,
                 other => Trouble::Tls(other.to_string()),
             },
+            // Later than it grants: renewing is over, too.
+            rustls::Error::AlertReceived(AlertDescription::CertificateExpired) => Trouble::OwnExpired,
             // TLS 1.3: the collector's word about our certificate comes after our side is done.
             rustls::Error::AlertReceived(
                 alert @ (AlertDescription::BadCertificate
                 | AlertDescription::UnsupportedCertificate
                 | AlertDescription::CertificateRevoked
-                | AlertDescription::CertificateExpired
                 | AlertDescription::CertificateUnknown
                 | AlertDescription::UnknownCA
                 | AlertDescription::AccessDenied
@@ -172,8 +173,8 @@ impl Trouble {
                 ),
             ),
             Trouble::OwnExpired => Text::new(
-                "この端末の証明書の期限が切れています。時計が正しければ、identity フォルダーを退避して登録し直してください",
-                "this machine's own certificate has expired; if its clock is right, move the identity folder aside and enrol again",
+                "この端末の証明書は期限切れのまま更新の猶予も過ぎています。集約サーバーの時計が正しければ、identity フォルダーを退避して登録し直してください",
+                "this machine's own certificate ended longer ago than the collector lets it be renewed; if the collector's clock is right, move the identity folder aside and enrol again",
             ),
             Trouble::CertificateRefused(why) => Text::new(
                 format!(
@@ -233,10 +234,7 @@ mod tests {
     fn the_tls_error_is_found_below_others() {
         let alert = rustls::Error::AlertReceived(AlertDescription::CertificateExpired);
         let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, alert));
-        assert_eq!(
-            Trouble::of_connection(&wrapped),
-            Trouble::CertificateRefused("CertificateExpired".to_owned())
-        );
+        assert_eq!(Trouble::of_connection(&wrapped), Trouble::OwnExpired);
         let lost = io::Error::from(io::ErrorKind::ConnectionReset);
         assert!(matches!(Trouble::of_connection(&lost), Trouble::Unreachable(_)));
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use ring::digest::{Context, SHA256};
 
 use super::{Done, House, OrderError};
-use crate::authority::files;
+use crate::authority::{files, generation};
 use crate::config::{Config, FILE_NAME};
 use crate::store::memory::MemoryStore;
 use crate::store::{self, Batch, FORMAT, Store, StoreConfig};
@@ -69,6 +69,13 @@ fn write(store: &dyn Store, data: &Path, to: &Path) -> io::Result<u64> {
             Ok(text) => files::write_new(&to.join(name), &text, 0o600).map_err(io::Error::other)?,
             Err(error) if !needed && error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
+        }
+    }
+    for name in generation::names(&files::authority(data)).map_err(io::Error::other)? {
+        let to = files::authority(to).join(&name);
+        if !to.exists() {
+            let text = std::fs::read_to_string(files::authority(data).join(name))?;
+            files::write_new(&to, &text, 0o600).map_err(io::Error::other)?;
         }
     }
     let path = to.join("store.backup");
@@ -143,6 +150,13 @@ pub fn restore(from: &Path, data: &Path) -> Result<u64, OrderError> {
     store.commit(batch)?;
     // The authority comes last: with it, the folder is a collector's.
     files::make_folder(&data.join("authority"))?;
+    for name in generation::names(&files::authority(from))? {
+        let name = format!("authority/{name}");
+        if FILES.iter().all(|(known, _)| *known != name) {
+            let text = std::fs::read_to_string(from.join(&name)).map_err(failed)?;
+            files::write_new(&data.join(&name), &text, 0o600)?;
+        }
+    }
     for (name, _) in FILES.into_iter().rev() {
         match std::fs::read_to_string(from.join(name)) {
             Ok(text) => files::write_new(&data.join(name), &text, 0o600)?,

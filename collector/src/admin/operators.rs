@@ -56,6 +56,7 @@ pub async fn make(house: &House, wanted: Wanted, port: u16) -> Result<Done, Orde
         name: name.clone(),
         certificates,
         not_after: issued.not_after,
+        newest_root: Some(house.authority.newest_root()),
         revoked_at: None,
         roles: roles.clone(),
         section,

@@ -53,7 +53,7 @@ impl Ending {
 /// Everything that ends after `now` and within `days`, the first first.
 pub(super) fn endings(
     collector: &Collector,
-    certificates: Certificates,
+    certificates: &Certificates,
     now: Timestamp,
     days: u32,
 ) -> Result<Vec<Ending>, StoreError> {
@@ -74,7 +74,11 @@ pub(super) fn endings(
         }
     }
     endings.extend(
-        certificates.server_not_after.map(|at| certificate(EndingKind::Server, "collector".to_owned(), at)),
+        certificates
+            .own
+            .as_ref()
+            .and_then(|own| own.not_after())
+            .map(|at| certificate(EndingKind::Server, "collector".to_owned(), at)),
     );
     let last = now.checked_add(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MAX);
     endings.retain(|ending| ending.ends_at > now && ending.ends_at <= last);

@@ -19,6 +19,7 @@ use super::letters::{self, Letter, Topic};
 use super::outbox::{self, Places};
 use super::{Outbox, daily_word, ending, maintenance, routing};
 use crate::Collector;
+use crate::authority::Own;
 use crate::identity::Role;
 use crate::shelves::Notice;
 use crate::store::{Batch, StoreError};
@@ -58,10 +59,10 @@ pub struct Rules {
 }
 
 /// How long the certificates of our own authority live.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Certificates {
-    /// When the collector's own ends.
-    pub server_not_after: Option<Timestamp>,
+    /// The collector's own, as it is shown now.
+    pub own: Option<Arc<Own>>,
     /// The whole life of an agent's, in days. It renews it itself when a third is left.
     pub endpoint_days: u32,
 }
@@ -119,7 +120,7 @@ fn look(collector: &Collector, outbox: &Outbox) -> Result<usize, StoreError> {
         now,
     ));
     if let Some(reminders) = reminders.filter(|reminders| reminding.1 && reminders.ending_days > 0) {
-        let endings = ending::endings(collector, outbox.rules.certificates, now, reminders.ending_days)?;
+        let endings = ending::endings(collector, &outbox.rules.certificates, now, reminders.ending_days)?;
         letters.extend(endings::decide(&endings, &mut memory.endings, &outbox.recipients, &places, now));
     }
     letters.extend(daily_words(collector, outbox, &mut memory, now)?);

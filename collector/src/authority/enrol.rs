@@ -42,7 +42,8 @@ impl Enrolling {
     fn answer(&self, id: EndpointId, issued: &Issued) -> EnrolAnswer {
         let mut chain: Vec<Vec<u8>> =
             self.authority.chain(issued.certificate.clone()).iter().map(|der| der.to_vec()).collect();
-        let roots = chain.split_off(2);
+        chain.truncate(2);
+        let roots = self.authority.roots_to_give().iter().map(|der| der.to_vec()).collect();
         EnrolAnswer {
             endpoint_id: id.to_string(),
             certificate_chain: chain,
@@ -83,6 +84,7 @@ impl Enrolling {
             hostname: asked.hostname.chars().filter(|c| !c.is_control()).take(HOSTNAME_SIGNS_MAX).collect(),
             certificates: vec![issued.serial.clone()],
             not_after: issued.not_after,
+            newest_root: Some(self.authority.newest_root()),
             revoked_at: None,
             device: row.device.clone(),
             revoked_because: None,
@@ -122,7 +124,7 @@ impl Enrolment for Enrolling {
     }
 
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<EnrolAnswer>, Status> {
-        let id = self.collector.gate.endpoint(&request)?;
+        let id = self.collector.gate.endpoint_to_renew(&request)?;
         let now = self.collector.clock.now();
         let request = request.into_inner().certificate_request;
         let issued = self
@@ -138,6 +140,7 @@ impl Enrolment for Enrolling {
         let excess = row.certificates.len().saturating_sub(CERTIFICATES_MAX);
         row.certificates.drain(..excess);
         row.not_after = issued.not_after;
+        row.newest_root = Some(self.authority.newest_root());
         let mut batch = Batch::default();
         batch.put_endpoint(&row);
         self.collector.writer.commit(batch).await.map_err(unavailable)?;
@@ -145,6 +148,22 @@ impl Enrolment for Enrolling {
         tracing::info!(endpoint = %id, not_after = %issued.not_after, "Certificate renewed.");
         Ok(Response::new(self.answer(id, &issued)))
     }
+}
+
+/// The endpoint used its newest certificate: it is on its disk, and those before it are welcome no more.
+pub async fn settle(collector: &Collector, id: EndpointId, serial: &str) -> Result<(), Status> {
+    let _one_at_a_time = collector.enrolling.lock().await;
+    let row = collector.shelves.endpoint(id).map_err(unavailable)?;
+    let Some(mut row) = row.filter(|row| row.certificates.last().is_some_and(|newest| newest == serial))
+    else {
+        return Ok(());
+    };
+    row.certificates.drain(..row.certificates.len() - 1);
+    let mut batch = Batch::default();
+    batch.put_endpoint(&row);
+    collector.writer.commit(batch).await.map_err(unavailable)?;
+    collector.gate.set_endpoint(&row);
+    Ok(())
 }
 
 fn refusal(reason: &'static str, message: &str) -> Status {

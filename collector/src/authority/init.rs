@@ -67,7 +67,7 @@ pub fn write_operator(
     let chain = authority.chain(issued.certificate.clone());
     files::replace(&folder.join("key.pem"), key_pem, 0o600)?;
     files::replace(&folder.join("certificate.pem"), &files::pem(&chain[..2]), 0o600)?;
-    files::replace(&folder.join("roots.pem"), &files::pem(&chain[2..]), 0o600)?;
+    files::replace(&folder.join("roots.pem"), &files::pem(&authority.roots_to_give()), 0o600)?;
     files::replace(&folder.join("collector"), &format!("{collector}\n"), 0o600)?;
     Ok(folder)
 }
@@ -86,6 +86,7 @@ pub fn server_identity(
         let key = files::read(&key_path);
         if let (Ok(chain), Ok(key)) = (chain, key)
             && !super::server_needs_renewal(&chain[0], names, now)
+            && authority.signed(&chain)
         {
             return Ok((chain, key));
         }

@@ -51,7 +51,7 @@ pub(super) fn issuing(now: Timestamp) -> Result<Profile, AuthorityError> {
     authority("Daicho issuing authority", now, ISSUING_DAYS, BasicConstraints::Constrained(0))
 }
 
-pub(super) fn server(names: &[String], now: Timestamp) -> Result<Profile, AuthorityError> {
+pub(super) fn server(names: &[String], now: Timestamp, last: Timestamp) -> Result<Profile, AuthorityError> {
     let first = names.first().ok_or_else(|| AuthorityError::Name(String::new()))?;
     let alternatives = names.iter().map(|name| match name.parse::<IpAddr>() {
         Ok(address) => Ok(SanType::IpAddress(address)),
@@ -59,12 +59,17 @@ pub(super) fn server(names: &[String], now: Timestamp) -> Result<Profile, Author
         Err(_) => Err(AuthorityError::Name(name.clone())),
     });
     let alternatives = alternatives.collect::<Result<Vec<_>, _>>()?;
-    leaf(first, alternatives, ExtendedKeyUsagePurpose::ServerAuth, now, SERVER_DAYS)
+    leaf(first, alternatives, ExtendedKeyUsagePurpose::ServerAuth, now, last, SERVER_DAYS)
 }
 
-pub(super) fn endpoint(id: EndpointId, now: Timestamp, days: u32) -> Result<Profile, AuthorityError> {
+pub(super) fn endpoint(
+    id: EndpointId,
+    now: Timestamp,
+    last: Timestamp,
+    days: u32,
+) -> Result<Profile, AuthorityError> {
     let uri = ascii(&format!("urn:daicho:endpoint:{id}"))?;
-    leaf(&id.to_string(), vec![SanType::URI(uri)], ExtendedKeyUsagePurpose::ClientAuth, now, days)
+    leaf(&id.to_string(), vec![SanType::URI(uri)], ExtendedKeyUsagePurpose::ClientAuth, now, last, days)
 }
 
 /// Operators' names are file names and parts of a URI: letters, digits, `-`, `_` and `.` inside.
@@ -73,6 +78,7 @@ pub(super) fn operator(
     name: &str,
     roles: &BTreeSet<Role>,
     now: Timestamp,
+    last: Timestamp,
 ) -> Result<Profile, AuthorityError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(plain) {
@@ -81,7 +87,7 @@ pub(super) fn operator(
     let uri = ascii(&format!("urn:daicho:operator:{name}"))?;
     let alternatives = vec![SanType::URI(uri)];
     let (mut params, serial, not_after) =
-        leaf(name, alternatives, ExtendedKeyUsagePurpose::ClientAuth, now, OPERATOR_DAYS)?;
+        leaf(name, alternatives, ExtendedKeyUsagePurpose::ClientAuth, now, last, OPERATOR_DAYS)?;
     // A distinguished name of rcgen keeps one value of each kind.
     let roles: Vec<&str> = roles.iter().map(|role| role.name()).collect();
     params.distinguished_name.push(DnType::OrganizationalUnitName, roles.join("+"));
@@ -94,7 +100,7 @@ fn authority(
     days: u32,
     depth: BasicConstraints,
 ) -> Result<Profile, AuthorityError> {
-    let (mut params, serial, not_after) = common(name, now, days)?;
+    let (mut params, serial, not_after) = common(name, now, Timestamp::MAX, days)?;
     params.is_ca = IsCa::Ca(depth);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     Ok((params, serial, not_after))
@@ -105,9 +111,10 @@ fn leaf(
     alternatives: Vec<SanType>,
     purpose: ExtendedKeyUsagePurpose,
     now: Timestamp,
+    last: Timestamp,
     days: u32,
 ) -> Result<Profile, AuthorityError> {
-    let (mut params, serial, not_after) = common(name, now, days)?;
+    let (mut params, serial, not_after) = common(name, now, last, days)?;
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![purpose];
@@ -115,8 +122,9 @@ fn leaf(
     Ok((params, serial, not_after))
 }
 
-fn common(name: &str, now: Timestamp, days: u32) -> Result<Profile, AuthorityError> {
-    let not_after = now + SignedDuration::from_hours(24 * i64::from(days));
+/// It ends after so many days, and not later than `last`: what outlived its authority would be refused unseen.
+fn common(name: &str, now: Timestamp, last: Timestamp, days: u32) -> Result<Profile, AuthorityError> {
+    let not_after = last.min(now + SignedDuration::from_hours(24 * i64::from(days)));
     let mut subject = DistinguishedName::new();
     subject.push(DnType::CommonName, name);
     let mut serial = [0_u8; 16];

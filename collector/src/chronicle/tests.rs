@@ -96,6 +96,7 @@ async fn a_store_of_before_the_log_begins_with_what_stood_in_it() {
         name: "suzuki".to_owned(),
         certificates: vec!["01".to_owned()],
         not_after: now,
+        newest_root: None,
         revoked_at: None,
         roles: crate::identity::roles::of_one_person(),
         section: None,

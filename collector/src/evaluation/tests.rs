@@ -52,6 +52,7 @@ impl World {
             hostname: hostname.to_owned(),
             certificates: vec!["01".to_owned()],
             not_after: now,
+            newest_root: None,
             revoked_at: None,
             device: None,
             revoked_because: None,

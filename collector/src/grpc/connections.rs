@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use super::limits::Who;
+use crate::authority::Life;
 use crate::identity::{Caller, Peer};
 use places::{End, Place, Places};
 use told::Told;
@@ -97,10 +98,11 @@ async fn welcome(
     };
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let caller = certificate.and_then(|der| Caller::from_certificate(der)).map(Arc::new);
+    let life = certificate.and_then(Life::of);
     if !place.settle(caller.as_deref().map(Who::of), Instant::now()) {
         return Err("too many callers without a certificate are here".to_owned());
     }
-    let connection = Connection::new(stream, Peer { address, caller }, (place, end), one_of_all);
+    let connection = Connection::new(stream, Peer { address, caller, life }, (place, end), one_of_all);
     // Closed: the server is stopping, and the peer tries again.
     let _ = ready.send(Ok(connection)).await;
     Ok(())

@@ -11,6 +11,7 @@ use tonic::{Request, Response, Status};
 use tracing::Instrument as _;
 
 use crate::Collector;
+use crate::authority::enrol;
 use crate::intake::{self, RETRY_AFTER_MS, Refusal};
 
 pub(super) struct Reporting {
@@ -28,6 +29,9 @@ impl Intake for Reporting {
     async fn report(&self, request: Request<ReportRequest>) -> Result<Response<ReportAnswer>, Status> {
         let endpoint = request.extensions().get::<EndpointId>().copied();
         let endpoint = endpoint.ok_or_else(|| Status::unauthenticated("no endpoint is calling"))?;
+        if let Some(newest) = self.collector.gate.newest_beside_older(&request) {
+            enrol::settle(&self.collector, endpoint, &newest).await?;
+        }
         let collector_time_us = time::to_wire(self.collector.clock.now());
         let report = request.into_inner();
         let span = tracing::info_span!("batch", %endpoint, observations = report.observations.len());
