@@ -22,6 +22,7 @@ use crate::authority::{Authority, Life, files};
 use crate::identity::Role;
 
 mod certificates;
+mod matrix;
 mod strangers;
 
 struct SetClock(AtomicI64);
