@@ -33,9 +33,12 @@ impl Write for Lines {
 
 impl Lines {
     fn refusals(&self) -> usize {
+        self.told_as("Nobody was let in.") + self.told_as("Request refused.")
+    }
+
+    fn told_as(&self, what: &str) -> usize {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let refused = |line: &&str| line.contains("Nobody was let in.") || line.contains("Request refused.");
-        text.lines().filter(refused).filter(|line| line.contains("127.0.0.1:")).count()
+        text.lines().filter(|line| line.contains(what) && line.contains("127.0.0.1:")).count()
     }
 }
 
@@ -158,8 +161,21 @@ async fn every_wrong_certificate_is_refused_and_told_with_its_address() {
         ("not yet begun, a person's", Some(lived(1, 20, person))),
         ("revoked", Some(revoked.identity())),
     ];
+    // Who is let in and then refused: no certificate is no lie, and who is welcome is asked behind the door.
+    let behind_the_door = [
+        "no certificate",
+        "of no name",
+        "of two names",
+        "of another kind of name",
+        "of our authority, and not issued",
+        "of a person, and not issued",
+        "revoked",
+    ];
     for (case, identity) in cases {
+        let before = lines.told_as("Nobody was let in.");
         nothing_is_answered(&hall, &lines, case, identity).await;
+        let at_the_door = lines.told_as("Nobody was let in.") > before;
+        assert_eq!(at_the_door, !behind_the_door.contains(&case), "{case}");
     }
     assert_eq!(hall.log_length(&agent), 0);
 }
