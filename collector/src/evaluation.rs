@@ -37,6 +37,9 @@ const TICK: Duration = Duration::from_secs(60);
 /// After a start, agents come back for this long before anybody is judged for silence: the silence may be our own.
 const FIRST_PASS_AFTER: Duration = Duration::from_secs(120);
 
+/// A judgement that failed, for a full disk mostly, is tried again after this long.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
 /// Everything is judged once in this time.
 const LOOKED_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
@@ -105,7 +108,13 @@ pub async fn run(collector: Arc<Collector>, mut stop: watch::Receiver<bool>) {
         }
         let hour = hour_of(evaluator.collector.clock.now());
         let due = judged_hour != Some(hour) && started.elapsed() >= FIRST_PASS_AFTER;
-        if evaluator.work(due).await && due {
+        if !evaluator.work(due).await {
+            // Stopped, or failed: what failed may do so again at once.
+            tokio::select! {
+                () = tokio::time::sleep(AFTER_FAILURE) => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+        } else if due {
             judged_hour = Some(hour);
             note(&evaluator.collector).await;
         }
@@ -143,7 +152,7 @@ fn hour_of(at: Timestamp) -> i64 {
 }
 
 /// The links between endpoints and ledger, and what is still to do of a walk over all devices.
-pub(crate) struct Evaluator {
+pub struct Evaluator {
     collector: Arc<Collector>,
     links: Links,
     /// The ledger in force, sorted for judging; kept until it changes.
@@ -153,12 +162,13 @@ pub(crate) struct Evaluator {
 }
 
 impl Evaluator {
-    pub(crate) fn new(collector: Arc<Collector>, stop: watch::Receiver<bool>) -> Self {
+    /// One that made no link yet; it rests between two chunks once `stop` is true.
+    pub fn new(collector: Arc<Collector>, stop: watch::Receiver<bool>) -> Self {
         Evaluator { collector, links: Links::default(), extracts: None, rest: VecDeque::new(), stop }
     }
 
     /// Does what waits, and everything where `everything` is due. False: something failed and waits for the next tick.
-    pub(crate) async fn work(&mut self, everything: bool) -> bool {
+    pub async fn work(&mut self, everything: bool) -> bool {
         let mut waiting = self.collector.evaluation.take();
         waiting.all |= everything;
         loop {
@@ -170,7 +180,6 @@ impl Evaluator {
                 self.collector.evaluation.put_back(waiting.endpoints, all);
                 // Links may be half made: the next time makes them anew.
                 self.links = Links::default();
-                tokio::time::sleep(Duration::from_secs(1)).await;
                 return false;
             }
             waiting = self.collector.evaluation.take();
