@@ -498,7 +498,17 @@ impl Inner {
     fn begin_again(&mut self, fresh: u64, gap: Option<Gap>) -> Result<(), SpoolError> {
         let mut after = State { incarnation: fresh, first: 1, next: 1, ..self.state };
         let mut changes = Vec::new();
-        let outgoing: Vec<Vec<u8>> = self.journal.keys(b"o/").map(|(key, _)| key.to_vec()).collect();
+        let (mut outgoing, mut looks): (Vec<Vec<u8>>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());
+        let keys: Vec<Vec<u8>> = self.journal.keys(b"o/").map(|(key, _)| key.to_vec()).collect();
+        for key in keys {
+            // What cannot be read now is told by whoever sends it.
+            let value = self.journal.get(&key).ok().flatten();
+            let is_look = value.and_then(|value| observation(&value).ok()).is_some_and(|one| is_look(&one));
+            if is_look { looks.push(key) } else { outgoing.push(key) }
+        }
+        // Everything is looked at anew. A look of before may be one that the collector has and that a newer one followed.
+        looks.extend(self.journal.keys(b"i/").map(|(key, _)| key.to_vec()));
+        changes.extend(looks.into_iter().map(Change::Remove));
         // Out of the way first: a number's old and new place may be another's.
         for (place, key) in outgoing.iter().enumerate() {
             changes.push(Change::Move(key.clone(), numbered("x/", place as u64)));
@@ -551,6 +561,11 @@ fn told(gap: Gap) -> Vec<u8> {
 
 fn observation(bytes: &[u8]) -> Result<wire::Observation, SpoolError> {
     wire::Observation::from_bytes(bytes).map_err(|error| SpoolError::Damaged(error.to_string()))
+}
+
+fn is_look(observation: &wire::Observation) -> bool {
+    use wire::observation::Fact as Told;
+    !matches!(observation.fact, None | Some(Told::MediumEvent(_) | Told::Gap(_)))
 }
 
 fn gap_of(bytes: &[u8]) -> Result<Option<Gap>, SpoolError> {

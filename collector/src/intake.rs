@@ -146,9 +146,10 @@ pub async fn take(
     collector.heard.note(endpoint, received_at);
     if trouble != current.record.spool_trouble {
         tracing::warn!(%endpoint, ?trouble, "What the agent's disk takes has changed.");
-        collector.writer.commit(of_trouble(endpoint, trouble)).await?;
-        current.record.spool_trouble = trouble;
+        let committed = collector.writer.commit(of_trouble(endpoint, trouble)).await;
         collector.nudge(endpoint);
+        committed?;
+        current.record.spool_trouble = trouble;
     }
     if order.known == observations.len() {
         let durable_to = order.durable_to;
@@ -172,13 +173,16 @@ pub async fn take(
     }
     let durable_to = cursor.durable_to;
     current.cursor = Some(cursor);
-    collector.writer.commit(batch).await?;
+    let committed = collector.writer.commit(batch).await;
+    // Also after a failure: it may be there and not flushed. Then the agent hears that it is known, and nobody else would
+    // ask for a judgement.
+    collector.nudge(endpoint);
+    committed?;
     *seat = Some(current);
     drop(seat);
     collector.heard.flushed(endpoint, received_at);
     collector.metrics.observations.inc_by(taken as u64);
     collector.metrics.reports.inc();
-    collector.nudge(endpoint);
     tracing::info!(taken, durable_to, "Observations taken in.");
     Ok(durable_to)
 }

@@ -21,6 +21,9 @@ use super::clock::{TrueTime, Wall};
 /// Events may take this much in a spool; more is given up, and told as a gap.
 pub(crate) const EVENT_BYTES_MAX: u64 = 64 * 1024;
 
+/// What a disk writes whole or not at all.
+const SECTOR_BYTES: u64 = 512;
+
 /// What a simulated machine shows of itself.
 pub(crate) const SUBJECTS: [Subject; 3] = [Subject::Host, Subject::Accounts, Subject::Media];
 
@@ -210,10 +213,11 @@ impl Machine {
             if begin >= *end {
                 continue;
             }
-            let cut = chance.u64(begin..=*end);
+            let mut cut = chance.u64(begin..=*end);
             let file = OpenOptions::new().write(true).open(path).expect("the agent's file is there");
             if power && chance.bool() {
-                // The length came to the disk, the last of the data did not.
+                // The length came to the disk, the last of the data did not. A sector is there whole or not at all.
+                cut = (cut / SECTOR_BYTES * SECTOR_BYTES).max(begin);
                 let zeros = vec![0; usize::try_from(end - cut).expect("a few bytes")];
                 file.write_all_at(&zeros, cut).expect("a temporary folder can be written");
             } else {

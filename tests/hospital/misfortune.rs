@@ -197,7 +197,7 @@ impl World {
         }
         if self.machines[machine].spoil(&mut self.chance) {
             self.count("spoiled spools");
-            self.oracle.excuse(machine);
+            self.oracle.spoiled(machine);
         }
     }
 

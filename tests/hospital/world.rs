@@ -188,7 +188,7 @@ impl World {
         self.after(hour, Happening::Judge { everything: true });
         self.soon(1_800, Happening::Misfortune);
         self.soon(7_200, Happening::Import);
-        let hours = self.chance.u32(1..=5);
+        let hours = self.chance.u32(1..=3);
         self.after(hour * hours, Happening::Calm);
     }
 
@@ -594,6 +594,7 @@ impl World {
 
     pub(crate) fn count(&mut self, what: &'static str) {
         *self.counts.entry(what).or_default() += 1;
+        self.note(|| what.to_owned());
     }
 
     fn is_of(&self, machine: usize, life: u64) -> bool {
