@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use daicho_collector::Collector;
 use daicho_collector::bookkeeping::importing::{self, Entry};
+use daicho_collector::chronicle::What;
 use daicho_collector::evaluation::Evaluator;
 use daicho_collector::grpc::status_of;
+use daicho_collector::identity::roles;
 use daicho_collector::intake::{self, Heard};
-use daicho_collector::shelves::{EndpointRow, Shelves};
+use daicho_collector::shelves::{EndpointRow, OperatorRow, Shelves};
 use daicho_collector::store::{Batch, Store as _};
 use daicho_collector::{chronicle, clock::Clock as _};
 use daicho_proto::endpoint::EndpointId;
@@ -18,6 +20,9 @@ use tonic::Status;
 
 use super::clock::{TrueTime, Wall};
 use super::disk::Disk;
+
+/// Who brings ledgers.
+const OFFICER: &str = "suzuki";
 
 /// A collector, at work or not.
 pub(crate) struct House {
@@ -45,17 +50,32 @@ impl House {
         let now = clock.now();
         let mut batch = Batch::default();
         for (id, label) in endpoints {
-            batch.put_endpoint(&EndpointRow {
+            let row = EndpointRow {
                 id: *id,
                 enrolled_at: now,
                 hostname: label.clone(),
                 certificates: vec!["01".to_owned()],
                 not_after: now,
+                newest_root: None,
                 revoked_at: None,
                 device: Some(label.clone()),
                 revoked_because: None,
-            });
+            };
+            batch.put_waiting(now, &format!("endpoint:{id}"), What::of_endpoint(&row));
+            batch.put_endpoint(&row);
         }
+        // Who brings the ledgers is the officer, too: what they approve is in force.
+        let suzuki = OperatorRow {
+            name: OFFICER.to_owned(),
+            certificates: vec!["02".to_owned()],
+            not_after: now,
+            newest_root: None,
+            revoked_at: None,
+            roles: roles::of_one_person(),
+            section: None,
+        };
+        batch.put_waiting(now, "administrator", What::of_operator(&suzuki));
+        batch.put_operator(&suzuki);
         disk.commit(batch).expect("a disk that nothing happened to");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime of one thread");
         House { disk, clock, lives: 0, runtime, at_work: None }
@@ -111,7 +131,7 @@ impl House {
     /// A person brings a ledger. False: it was not taken, as far as the person knows.
     pub(crate) fn import(&mut self, ledger: Ledger) -> bool {
         let Some(work) = &self.at_work else { return false };
-        let entry = Entry { operator: "suzuki".to_owned(), ..Entry::default() };
+        let entry = Entry { operator: OFFICER.to_owned(), ..Entry::default() };
         self.runtime.block_on(importing::adopt(&work.collector, ledger, entry)).is_ok()
     }
 
