@@ -199,7 +199,10 @@ impl Evaluator {
                 let jobs = judging::all_jobs(&collector, &links)?;
                 Ok((links, jobs))
             });
-            let (links, jobs) = made.await?;
+            // The ledger is sorted meanwhile; `judge` asks for it again.
+            let (made, sorted) = tokio::join!(made, self.extracts());
+            sorted?;
+            let (links, jobs) = made?;
             (self.links, self.rest) = (links, jobs.into());
         } else if !waiting.endpoints.is_empty() {
             let mut jobs = Vec::new();

@@ -12,7 +12,7 @@ use daicho_proto::{time, wire};
 use daicho_rules::ledger::Ledger;
 use daicho_rules::record::{EndpointRecord, Held};
 use daicho_rules::rule::{Unknown, Verdict};
-use daicho_rules::violation::{Step, StepKind, Violation};
+use daicho_rules::violation::{State, Step, StepKind, Violation};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -224,22 +224,29 @@ impl Shelves {
 
     /// What is known of an endpoint; empty where it never reported.
     pub fn record(&self, id: EndpointId) -> Result<EndpointRecord, StoreError> {
-        let part = |name: &str| format!("record/{id}/{name}");
-        Ok(EndpointRecord {
-            host: self.get(&part("host"))?,
-            accounts: self.get(&part("accounts"))?,
-            packages: self.get(&part("packages"))?,
-            updates: self.get(&part("updates"))?,
-            antivirus: self.get(&part("antivirus"))?,
-            services: self.get(&part("services"))?,
-            software: self.get(&part("software"))?,
-            media: self.get(&part("media"))?,
-            sightings: self.get(&part("sightings"))?.unwrap_or_default(),
-            gaps: self.get(&part("gaps"))?.unwrap_or_default(),
-            spool_trouble: self.get(&part("spool_trouble"))?,
-            since: self.get(&part("since"))?.unwrap_or_default(),
-            last_heard: self.get(&part("last_heard"))?,
-        })
+        let prefix = format!("record/{id}/");
+        let mut record = EndpointRecord::default();
+        // The parts lie together: one walk over them costs less than a search for each.
+        for (key, value) in self.store.scan(prefix.as_bytes(), None, SCAN_PAGE)? {
+            match key.strip_prefix(prefix.as_bytes()).unwrap_or_default() {
+                b"host" => record.host = parse(&key, &value)?,
+                b"accounts" => record.accounts = parse(&key, &value)?,
+                b"packages" => record.packages = parse(&key, &value)?,
+                b"updates" => record.updates = parse(&key, &value)?,
+                b"antivirus" => record.antivirus = parse(&key, &value)?,
+                b"services" => record.services = parse(&key, &value)?,
+                b"software" => record.software = parse(&key, &value)?,
+                b"media" => record.media = parse(&key, &value)?,
+                b"sightings" => record.sightings = parse(&key, &value)?,
+                b"gaps" => record.gaps = parse(&key, &value)?,
+                b"spool_trouble" => record.spool_trouble = parse(&key, &value)?,
+                b"since" => record.since = parse(&key, &value)?,
+                b"last_heard" => record.last_heard = parse(&key, &value)?,
+                // The agent's version, which no rule reads.
+                _ => {}
+            }
+        }
+        Ok(record)
     }
 
     /// When an endpoint was last heard of, and its host: what a list shows, without the rest of its record.
@@ -309,6 +316,24 @@ impl Shelves {
     /// What the rules last said of every device.
     pub fn verdicts(&self) -> Result<Vec<DeviceVerdicts>, StoreError> {
         self.all("verdict/")
+    }
+
+    /// The names of all devices of which the rules said something or of which a violation is open. Nothing else is read
+    /// of either: there are tens of thousands of them.
+    pub fn spoken_of(&self) -> Result<BTreeSet<String>, StoreError> {
+        #[derive(Deserialize)]
+        struct Judged {
+            device: String,
+        }
+        #[derive(Deserialize)]
+        struct Known {
+            device: String,
+            state: State,
+        }
+        let judged = self.all("verdict/")?.into_iter().map(|Judged { device }| device);
+        let known = self.all("violation/")?.into_iter();
+        let open = known.filter(|known: &Known| known.state != State::Resolved).map(|known| known.device);
+        Ok(judged.chain(open).collect())
     }
 
     /// The ledger's versions, oldest first.

@@ -1,18 +1,19 @@
 //! Time and memory of judging every device after a change of the ledger, and once more where nothing changed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use daicho_collector::Collector;
 use daicho_collector::bookkeeping::importing::{self, Entry};
-use daicho_collector::clock::SystemClock;
+use daicho_collector::clock::{Clock, SystemClock};
 use daicho_collector::shelves::EndpointRow;
 use daicho_collector::store::{self, Batch, StoreConfig};
 use daicho_proto::endpoint::EndpointId;
 use daicho_proto::facts::{Account, Host, Look, Software};
 use daicho_rules::ledger::{ApprovedAccount, ApprovedProgram, Device, Ledger, Scope, SettingRow};
 use daicho_rules::record::Held;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Endpoints that are written to the store in one batch while the hospital is made.
 const MADE_AT_ONCE: usize = 500;
@@ -27,7 +28,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 pub(crate) fn measure(devices: usize, rows: usize) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let config = StoreConfig::Sled { path: folder.path().join("store") };
-    let collector = Arc::new(Collector::open(store::open(&config)?, Arc::new(SystemClock))?);
+    let clock = Arc::new(Ahead::default());
+    let collector = Arc::new(Collector::open(store::open(&config)?, Arc::clone(&clock) as Arc<dyn Clock>)?);
     machines(&collector, devices, rows)?;
     println!(
         "judge: {devices} devices that report, {rows} rows of the ledger each; budget 2 s for 10000 devices"
@@ -43,13 +45,28 @@ pub(crate) fn measure(devices: usize, rows: usize) -> anyhow::Result<()> {
             importing::adopt(&collector, ledger, entry).await?;
             wait(what, &collector, judged, devices).await?;
         }
-        let judged = collector.metrics.judged.get();
-        collector.nudge_all();
-        wait("nothing changed", &collector, judged, devices).await?;
+        for (what, hours) in [("nothing changed", 0), ("nothing changed, an hour later", 1)] {
+            clock.hours.store(hours, Ordering::Relaxed);
+            let judged = collector.metrics.judged.get();
+            collector.nudge_all();
+            wait(what, &collector, judged, devices).await?;
+        }
         stop.send_replace(true);
         judging.await?;
         anyhow::Ok(())
     })
+}
+
+/// The machine's clock, put forward by some hours.
+#[derive(Debug, Default)]
+struct Ahead {
+    hours: AtomicI64,
+}
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + SignedDuration::from_hours(self.hours.load(Ordering::Relaxed))
+    }
 }
 
 async fn wait(what: &str, collector: &Collector, before: u64, devices: usize) -> anyhow::Result<()> {

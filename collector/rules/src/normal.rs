@@ -4,6 +4,9 @@ use unicode_normalization::UnicodeNormalization;
 
 /// The key of `text`: full-width and half-width, upper and lower case and all dashes are the same.
 pub fn key(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_ascii_lowercase();
+    }
     let folded: String =
         text.nfkc().flat_map(char::to_lowercase).map(fold_dash).filter(|c| !is_invisible(*c)).collect();
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -94,6 +97,14 @@ mod tests {
                 assert_eq!(same(a, b), key(a) == key(b), "{a:?} {b:?}");
                 assert_eq!(pattern_covers(a, b), key(a) == key(b), "{a:?} {b:?}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_its_own_key_folds_to_nothing_else() {
+        for byte in 0x21..=0x7E_u8 {
+            let plain = char::from(byte).to_string();
+            assert_eq!(key(&plain), key(&format!(" {plain}")), "{plain:?}");
         }
     }
 

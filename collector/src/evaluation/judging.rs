@@ -1,6 +1,6 @@
 //! Read, decide, write for some devices: evidence in, violations, their history, notices and verdicts out, in one batch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use daicho_proto::endpoint::EndpointId;
 use daicho_rules::articles::{self, Judged};
@@ -63,12 +63,11 @@ pub(super) fn job(collector: &Collector, links: &Links, device: String) -> Resul
 /// A job for every device: listed, reporting, or gone with something left behind.
 pub(super) fn all_jobs(collector: &Collector, links: &Links) -> Result<Vec<Job>, StoreError> {
     let ledger = collector.ledger();
-    let mut devices: BTreeSet<String> = links.devices().cloned().collect();
+    let mut devices = collector.shelves.spoken_of()?;
+    devices.extend(links.devices().cloned());
     devices.extend(ledger.devices.iter().map(|device| device.device_id.clone()));
-    devices.extend(collector.shelves.verdicts()?.into_iter().map(|verdicts| verdicts.device));
-    let violations = collector.shelves.violations()?.into_iter();
-    devices.extend(violations.filter(|old| old.state != State::Resolved).map(|old| old.device));
-    devices.into_iter().map(|device| job(collector, links, device)).collect()
+    let devices: Vec<String> = devices.into_iter().collect();
+    on_all_cores(&devices, |device| job(collector, links, device.clone())).into_iter().collect()
 }
 
 /// Judges devices and commits what changed; returns how many notices were added. `Collector::judging` is held.
@@ -111,29 +110,30 @@ fn rule_all(
     jobs: &[Job],
     now: Timestamp,
 ) -> Vec<Result<Option<Ruled>, StoreError>> {
-    let ask = |jobs: &[Job]| -> Vec<Result<Option<Ruled>, StoreError>> {
-        let asked = jobs.iter().map(|job| match job.gone {
-            Some(_) => Ok(None),
-            None => rule(collector, extracts, job, now).map(Some),
-        });
-        asked.collect()
-    };
+    on_all_cores(jobs, |job| match job.gone {
+        Some(_) => Ok(None),
+        None => rule(collector, extracts, job, now).map(Some),
+    })
+}
+
+/// Does `work` for each item, on as many threads as there are cores; what comes out is in the items' order.
+fn on_all_cores<Item: Sync, Done: Send>(items: &[Item], work: impl Fn(&Item) -> Done + Sync) -> Vec<Done> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-    let share = jobs.len().div_ceil(cores).max(SHARE_MIN);
-    let (Some(own), others) = (jobs.chunks(share).next(), jobs.chunks(share).skip(1)) else {
-        return Vec::new();
-    };
+    let share = items.len().div_ceil(cores).max(SHARE_MIN);
+    let mut shares = items.chunks(share);
+    let Some(own) = shares.next() else { return Vec::new() };
+    let do_all = |items: &[Item]| items.iter().map(&work).collect::<Vec<Done>>();
     std::thread::scope(|scope| {
-        let others: Vec<_> = others.map(|jobs| scope.spawn(move || ask(jobs))).collect();
-        let mut ruled = ask(own);
+        let others: Vec<_> = shares.map(|items| scope.spawn(move || do_all(items))).collect();
+        let mut done = do_all(own);
         for other in others {
             match other.join() {
-                Ok(other) => ruled.extend(other),
+                Ok(other) => done.extend(other),
                 // A rule gave up: who called says so, as on its own thread.
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        ruled
+        done
     })
 }
 
@@ -192,7 +192,8 @@ fn take_down(ruled: Ruled, now: Timestamp, batch: &mut Batch, notices: &mut Noti
         // Whoever waits for a report to be judged compares these two times.
         heard.is_none_or(|heard| heard <= before.judged_at)
             && now.duration_since(before.judged_at) < LAST_SEEN_STEP
-            && *before == DeviceVerdicts { judged_at: before.judged_at, ..verdicts.clone() }
+            && (&before.device, &before.group, &before.endpoints, &before.rules)
+                == (&verdicts.device, &verdicts.group, &verdicts.endpoints, &verdicts.rules)
     };
     if let Some(what) = What::of_verdicts(before.as_ref(), &verdicts) {
         notices.chronicle.append(batch, now, DAICHO, what);
