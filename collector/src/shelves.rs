@@ -506,7 +506,7 @@ mod tests {
             note: None,
         };
         batch.put_ledger(&version, &Ledger::default());
-        for often in ["history/a", "ledger/version/0", "log/a", "meta/last_notice", "notice/0", "verdict/a"] {
+        for often in ["history/a", "log/a", "meta/last_notice", "notice/0", "verdict/a"] {
             batch.put_json(often, &1);
         }
         store.commit(batch).unwrap();
