@@ -59,8 +59,8 @@ pub(crate) fn measure(devices: usize, rows: usize) -> anyhow::Result<()> {
 
 /// The machine's clock, put forward by some hours.
 #[derive(Debug, Default)]
-struct Ahead {
-    hours: AtomicI64,
+pub(crate) struct Ahead {
+    pub(crate) hours: AtomicI64,
 }
 
 impl Clock for Ahead {
@@ -69,7 +69,12 @@ impl Clock for Ahead {
     }
 }
 
-async fn wait(what: &str, collector: &Collector, before: u64, devices: usize) -> anyhow::Result<()> {
+pub(crate) async fn wait(
+    what: &str,
+    collector: &Collector,
+    before: u64,
+    devices: usize,
+) -> anyhow::Result<()> {
     let (begun, cpu) = (Instant::now(), cpu_seconds()?);
     let mut longest = Duration::ZERO;
     while collector.metrics.judged.get() - before < devices as u64 {
@@ -89,7 +94,7 @@ async fn wait(what: &str, collector: &Collector, before: u64, devices: usize) ->
 }
 
 /// Writes machines that were heard of just now, as their reports would leave them.
-fn machines(collector: &Collector, devices: usize, rows: usize) -> anyhow::Result<()> {
+pub(crate) fn machines(collector: &Collector, devices: usize, rows: usize) -> anyhow::Result<()> {
     let now = collector.clock.now();
     let numbers: Vec<usize> = (0..devices).collect();
     for some in numbers.chunks(MADE_AT_ONCE) {
@@ -141,7 +146,7 @@ fn hostname(number: usize) -> String {
     format!("host-{number:05}")
 }
 
-fn ledger(devices: usize, rows: usize, days: i64) -> Ledger {
+pub(crate) fn ledger(devices: usize, rows: usize, days: i64) -> Ledger {
     let name = |number: usize| format!("PC-{number:05}");
     let device = |number| Device {
         device_id: name(number),
@@ -173,7 +178,7 @@ fn ledger(devices: usize, rows: usize, days: i64) -> Ledger {
     }
 }
 
-fn cpu_seconds() -> anyhow::Result<f64> {
+pub(crate) fn cpu_seconds() -> anyhow::Result<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;
     let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks: u64 =
@@ -182,7 +187,7 @@ fn cpu_seconds() -> anyhow::Result<f64> {
     Ok(ticks as f64 / TICKS_A_SECOND)
 }
 
-fn peak_megabytes() -> anyhow::Result<f64> {
+pub(crate) fn peak_megabytes() -> anyhow::Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
     Ok(peak.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)

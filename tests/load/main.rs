@@ -1,5 +1,5 @@
 //! Benchmarks that print numbers beside their budgets: `load collect`, `load intake`, `load judge`, `load ledger`,
-//! `load abuse`, `load reconnect`. Only the last two can fail: what they count is not a matter of speed.
+//! `load standing`, `load abuse`, `load reconnect`. Only the last two can fail: what they count is not a matter of speed.
 
 use clap::{Parser, Subcommand};
 
@@ -10,6 +10,7 @@ mod intake;
 mod judge;
 mod ledger;
 mod reconnect;
+mod standing;
 
 #[derive(Parser)]
 #[command(
@@ -67,6 +68,15 @@ enum Command {
         #[arg(long, default_value_t = 5_000)]
         agents: usize,
     },
+    /// What is asked of a full collector again and again: the status, the watch over what is open, the report.
+    Standing {
+        /// Machines, each with two violations.
+        #[arg(long, default_value_t = 10_000)]
+        devices: usize,
+        /// Entries that the log has before.
+        #[arg(long, default_value_t = 1_000_000)]
+        entries: usize,
+    },
     /// The bare echo that `intake` compares with.
     #[command(hide = true)]
     Echo {
@@ -87,6 +97,7 @@ fn main() -> anyhow::Result<()> {
         Command::Ledger => ledger::measure(),
         Command::Abuse { hostile, honest, seconds } => abuse::measure(hostile, honest, seconds),
         Command::Reconnect { agents } => reconnect::measure(agents),
+        Command::Standing { devices, entries } => standing::measure(devices, entries),
         Command::Echo { data, listen } => echo::serve(&data, listen),
     }
 }
