@@ -1,6 +1,7 @@
 //! Read, decide, write for some devices: evidence in, violations, their history, notices and verdicts out, in one batch.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use daicho_proto::endpoint::EndpointId;
 use daicho_rules::articles::{self, Judged};
@@ -25,8 +26,8 @@ const LAST_SEEN_STEP: SignedDuration = SignedDuration::from_hours(1);
 /// Threads on which the rules are asked: more would take the cores of the intake on a large machine.
 const THREADS_MAX: usize = 4;
 
-/// Devices for which a thread is worth its start.
-const SHARE_MIN: usize = 16;
+/// Devices that a thread takes at once: for fewer, another thread is not worth its start.
+const SHARE: usize = 16;
 
 /// Who is named in what nobody but the rules decided.
 const DAICHO: &str = "daicho";
@@ -119,13 +120,20 @@ fn rule_all(
 /// Does `work` for each item, on as many threads as there are cores; what comes out is in the items' order.
 fn on_all_cores<Item: Sync, Done: Send>(items: &[Item], work: impl Fn(&Item) -> Done + Sync) -> Vec<Done> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-    let share = items.len().div_ceil(cores).max(SHARE_MIN);
-    let mut shares = items.chunks(share);
-    let Some(own) = shares.next() else { return Vec::new() };
-    let do_all = |items: &[Item]| items.iter().map(&work).collect::<Vec<Done>>();
-    std::thread::scope(|scope| {
-        let others: Vec<_> = shares.map(|items| scope.spawn(move || do_all(items))).collect();
-        let mut done = do_all(own);
+    let shares: Vec<&[Item]> = items.chunks(SHARE).collect();
+    let next = AtomicUsize::new(0);
+    // Each takes the next share when it is done with one: a core that others use as well takes fewer.
+    let take = || {
+        let mut done: Vec<(usize, Vec<Done>)> = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(share) = shares.get(number) else { return done };
+            done.push((number, share.iter().map(&work).collect()));
+        }
+    };
+    let mut done = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..cores.min(shares.len())).map(|_| scope.spawn(take)).collect();
+        let mut done = take();
         for other in others {
             match other.join() {
                 Ok(other) => done.extend(other),
@@ -134,7 +142,9 @@ fn on_all_cores<Item: Sync, Done: Send>(items: &[Item], work: impl Fn(&Item) -> 
             }
         }
         done
-    })
+    });
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().flat_map(|(_, done)| done).collect()
 }
 
 fn rule(collector: &Collector, extracts: &Extracts, job: &Job, now: Timestamp) -> Result<Ruled, StoreError> {

@@ -2,6 +2,8 @@
 
 use daicho_rules::violation::State;
 use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::QueryError;
 use crate::Collector;
@@ -34,12 +36,29 @@ pub struct Status {
     pub log_head: String,
 }
 
+/// Of `DeviceVerdicts`, what is counted: the rest of 10 000 devices is not read.
+#[derive(Deserialize)]
+struct Judged {
+    rules: Vec<Said>,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    unknowns: Vec<IgnoredAny>,
+}
+
+/// Of `Violation`, what is counted.
+#[derive(Deserialize)]
+struct Known {
+    state: State,
+}
+
 /// Counts.
 pub fn status(collector: &Collector) -> Result<Status, QueryError> {
     let shelves = &collector.shelves;
-    let verdicts = shelves.verdicts()?;
+    let verdicts: Vec<Judged> = shelves.all("verdict/")?;
     let unsure = verdicts.iter().filter(|device| device.rules.iter().any(|rule| !rule.unknowns.is_empty()));
-    let violations = shelves.violations()?;
+    let violations: Vec<Known> = shelves.all("violation/")?;
     let open =
         violations.iter().filter(|violation| matches!(violation.state, State::Open | State::Acknowledged));
     Ok(Status {
