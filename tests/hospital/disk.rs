@@ -26,10 +26,13 @@ pub(crate) struct Disk {
     state: Mutex<State>,
 }
 
+/// What a commit replaced, by key, to take it back.
+type Undoing = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
 #[derive(Debug, Default)]
 struct State {
     /// Batches that were written and not flushed, oldest first: what was there before each of their keys.
-    unflushed: Vec<Vec<(Vec<u8>, Option<Vec<u8>>)>>,
+    unflushed: Vec<Undoing>,
     /// Commits until a fate strikes.
     coming: Option<(u64, Fate)>,
     full: bool,

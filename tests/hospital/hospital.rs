@@ -5,6 +5,7 @@
 
 mod clock;
 mod disk;
+mod happening;
 mod house;
 mod machine;
 mod misfortune;

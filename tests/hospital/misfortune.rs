@@ -3,7 +3,8 @@
 use fastrand::Rng;
 
 use super::disk::Fate;
-use super::world::{Happening, World};
+use super::happening::Happening;
+use super::world::World;
 
 /// A deliberate break. Each must be found by one of the oracle's checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,9 @@ use daicho_proto::time::to_wire;
 use daicho_proto::wire::ReportRequest;
 use tonic::Status;
 
+use super::happening::Happening;
 use super::machine::Line;
-use super::world::{Happening, World, fresh, micros};
+use super::world::{World, fresh, micros};
 
 /// Observations and bytes of one report: few, so that one outage takes many of them.
 const BATCH: (usize, usize) = (2_048, 4);
@@ -66,7 +67,7 @@ impl World {
             agent_version: "0.1.0".to_owned(),
             ..ReportRequest::default()
         };
-        self.send(number, request);
+        self.send(number, &request);
         let named = self.requests;
         let life = self.machines[number].lives;
         if let Some(alive) = &mut self.machines[number].life {

@@ -11,9 +11,10 @@ use daicho_proto::wire::ReportRequest;
 use daicho_rules::ledger::{ApprovedAccount, ApprovedMedium, Device, Ledger};
 use fastrand::Rng;
 use tempfile::TempDir;
-use tonic::Status;
 
 use super::clock::TrueTime;
+use super::happening::{Entry, Happening};
+
 use super::house::House;
 use super::machine::{Line, Machine, PEOPLE, SUBJECTS, arrival};
 use super::misfortune::{Harm, Network};
@@ -30,7 +31,7 @@ const EVENTS_MAX: u64 = 60;
 
 thread_local! {
     /// The agent asks a plain function for new incarnations.
-    static FRESH: RefCell<Rng> = RefCell::new(Rng::with_seed(0));
+    static FRESH: RefCell<Rng> = const { RefCell::new(Rng::with_seed(0)) };
 }
 
 /// A new incarnation.
@@ -41,52 +42,6 @@ pub(crate) fn fresh() -> u64 {
 /// As the queue counts.
 pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).expect("hours")
-}
-
-/// Something that comes to pass. Of a machine's agent only the life that is named is meant.
-#[derive(Debug)]
-pub(crate) enum Happening {
-    StartAgent { machine: usize },
-    Look { machine: usize, life: u64, again: bool },
-    Housekeeping { machine: usize, life: u64 },
-    Change { machine: usize },
-    Arrival { machine: usize },
-    Again { machine: usize, life: u64, timer: u64 },
-    SignOfLife { machine: usize, life: u64, timer: u64 },
-    TooLate { machine: usize, life: u64, request: u64 },
-    Reaches { machine: usize, life: u64, request: u64, house: u64, report: Box<ReportRequest> },
-    Answer { machine: usize, life: u64, request: u64, house: u64, answer: Result<u64, Status> },
-    StartHouse,
-    Judge { everything: bool },
-    KeepHouse,
-    Import,
-    Misfortune,
-    Mended { machine: Option<usize> },
-    Calm,
-    LastLedger,
-}
-
-struct Entry {
-    at: i64,
-    order: u64,
-    what: Happening,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.order == other.order
-    }
-}
-impl Eq for Entry {}
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (other.at, other.order).cmp(&(self.at, self.order))
-    }
 }
 
 /// What one seed came to.
@@ -211,10 +166,10 @@ impl World {
             Happening::Again { machine, life, timer } if self.is_timer(machine, life, timer) => {
                 self.speak(machine);
             }
-            Happening::SignOfLife { machine, life, timer } if self.is_timer(machine, life, timer) => {
-                if self.line(machine) == Some(Line::Calm) {
-                    self.sign_of_life(machine);
-                }
+            Happening::SignOfLife { machine, life, timer }
+                if self.is_timer(machine, life, timer) && self.line(machine) == Some(Line::Calm) =>
+            {
+                self.sign_of_life(machine);
             }
             Happening::TooLate { machine, life, request } if self.awaits(machine, life, request) => {
                 self.count("answers too late");
@@ -222,12 +177,12 @@ impl World {
                 self.trouble(machine, &why);
             }
             Happening::Reaches { machine, life, request, house, report } => {
-                self.reaches(machine, (life, request, house), *report);
+                self.reaches(machine, (life, request, house), &report);
             }
-            Happening::Answer { machine, life, request, house, answer } => {
-                if house == self.house.lives && self.awaits(machine, life, request) {
-                    self.hear(machine, answer);
-                }
+            Happening::Answer { machine, life, request, house, answer }
+                if house == self.house.lives && self.awaits(machine, life, request) =>
+            {
+                self.hear(machine, answer);
             }
             Happening::StartHouse => self.start_house(),
             Happening::Judge { everything } => self.judge(everything),
@@ -382,7 +337,7 @@ impl World {
     // === the network ===
 
     /// A report leaves a machine.
-    pub(crate) fn send(&mut self, machine: usize, report: ReportRequest) {
+    pub(crate) fn send(&mut self, machine: usize, report: &ReportRequest) {
         self.requests += 1;
         let (life, request, house) = (self.machines[machine].lives, self.requests, self.house.lives);
         self.note(|| {
@@ -400,7 +355,7 @@ impl World {
         }
     }
 
-    fn reaches(&mut self, machine: usize, name: (u64, u64, u64), report: ReportRequest) {
+    fn reaches(&mut self, machine: usize, name: (u64, u64, u64), report: &ReportRequest) {
         let (life, request, house) = name;
         // Of a connection to a collector that is gone nothing arrives.
         if house != self.house.lives || !self.house.is_up() {
@@ -417,7 +372,7 @@ impl World {
                 if self.harm == Some(Harm::SaysTooMuch) && !report.observations.is_empty() {
                     *durable_to += 1;
                 }
-                self.check_acknowledged(machine, &report, *durable_to);
+                self.check_acknowledged(machine, report, *durable_to);
                 self.check_record(machine);
             }
             Err(status) => {
