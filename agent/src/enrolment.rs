@@ -91,7 +91,7 @@ pub async fn enrol(
         // Each time anew: a connection without a certificate takes a place from somebody else, and does not live long.
         match ask(collector, Arc::clone(&tls), request.clone()).await {
             Ok(answer) => break answer,
-            Err(trouble @ Trouble::Busy(_)) if tries < TRIES_MAX => {
+            Err(trouble @ (Trouble::Busy(_) | Trouble::CannotWrite(_))) if tries < TRIES_MAX => {
                 tries += 1;
                 tokio::time::sleep(backoff.wait(trouble.pace(), chance())).await;
             }

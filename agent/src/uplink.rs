@@ -199,7 +199,7 @@ impl Uplink {
     ) -> Result<bool, Left> {
         loop {
             match self.report(connection, client, batch).await {
-                Err(Left::Trouble(trouble @ Trouble::Busy(_))) => {
+                Err(Left::Trouble(trouble @ (Trouble::Busy(_) | Trouble::CannotWrite(_)))) => {
                     self.tell(&trouble);
                     sleep(backoff.wait(trouble.pace(), (self.chance)())).await;
                 }

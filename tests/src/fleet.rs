@@ -137,7 +137,7 @@ impl Agent {
                 Err(Trouble::Failed(format!("durable to {} of {last}", answer.get_ref().durable_to)))
             }
             Err(trouble) => {
-                if matches!(trouble, Trouble::Busy(_)) {
+                if matches!(trouble, Trouble::Busy(_) | Trouble::CannotWrite(_)) {
                     self.asked += 1;
                 } else {
                     self.line = None;

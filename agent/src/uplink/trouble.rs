@@ -35,6 +35,8 @@ pub enum Trouble {
     Tls(String),
     /// It asks for patience.
     Busy(Duration),
+    /// It cannot write, for a full disk mostly, and asks for patience.
+    CannotWrite(Duration),
     /// It understood us and said no.
     Refused {
         /// Its reason for a program: the metadata `daicho-reason`.
@@ -97,7 +99,7 @@ impl Trouble {
         match (status.code(), asked) {
             (Code::ResourceExhausted, asked) => return Trouble::Busy(asked.unwrap_or(PATIENCE)),
             // Its disk takes nothing now: it says itself when to come again.
-            (Code::Unavailable, Some(asked)) => return Trouble::Busy(asked),
+            (Code::Unavailable, Some(asked)) => return Trouble::CannotWrite(asked),
             _ => {}
         }
         match status.code() {
@@ -120,7 +122,7 @@ impl Trouble {
     pub fn pace(&self) -> Pace {
         match self {
             Trouble::Unreachable(_) | Trouble::Failed(_) | Trouble::Tls(_) => Pace::Soon,
-            Trouble::Busy(asked) => Pace::Asked(*asked),
+            Trouble::Busy(asked) | Trouble::CannotWrite(asked) => Pace::Asked(*asked),
             Trouble::WrongAuthority
             | Trouble::WrongName
             | Trouble::NotYetValid
@@ -195,6 +197,14 @@ impl Trouble {
             Trouble::Busy(_) => Text::new(
                 format!("{collector} が混雑しています。しばらくして自動で再送します"),
                 format!("{collector} is busy; it will be tried again by itself"),
+            ),
+            Trouble::CannotWrite(_) => Text::new(
+                format!(
+                    "{collector} は今、書き込めません（ディスクの空き容量など）。記録は手元に残し、自動で再送します"
+                ),
+                format!(
+                    "{collector} cannot write at this moment (its disk may be full); everything is kept here and sent again by itself"
+                ),
             ),
             Trouble::Refused { message, .. } => Text::new(
                 format!("{collector} に拒否されました（{message}）。管理部門に確認してください"),
