@@ -100,6 +100,9 @@ enum Command {
     Restore {
         /// The folder that `backup` wrote.
         from: PathBuf,
+        /// Also a backup whose log was altered or cut.
+        #[arg(long)]
+        unproven: bool,
     },
     /// Print the manual page.
     #[command(hide = true)]
@@ -172,8 +175,9 @@ fn run(arguments: &Arguments) -> Result<()> {
         return make(data, names, operator, &say);
     }
     match &arguments.command {
-        Command::Restore { from } => {
-            let entries = admin::backup::restore(from, data)?;
+        Command::Restore { from, unproven } => {
+            let restored = admin::backup::restore(from, data, *unproven)?;
+            let (entries, proof) = (restored.entries, restored.proof);
             say(Text::new(
                 format!(
                     "バックアップから復元しました: {entries} 件。`daicho-collector serve` で動かしてください。"
@@ -182,6 +186,22 @@ fn run(arguments: &Arguments) -> Result<()> {
                     "Restored from the backup: {entries} entries. Start it with `daicho-collector serve`."
                 ),
             ));
+            if let Some(proof) = proof {
+                let (lines, head) = (proof.entries, proof.head.map(|head| head.anchor()).unwrap_or_default());
+                say(if proof.is_sound() {
+                    Text::new(
+                        format!("記録簿 {lines} 件を確かめました。改ざんや欠落はありません（末尾 {head}）。"),
+                        format!(
+                            "Its log of {lines} entries is proven: nothing was altered or removed (end {head})."
+                        ),
+                    )
+                } else {
+                    Text::new(
+                        "記録簿に改ざんまたは欠落があります。`daicho verify` で場所がわかります。".to_owned(),
+                        "Its log was altered or cut; `daicho verify` says where.".to_owned(),
+                    )
+                });
+            }
             return Ok(());
         }
         Command::Man => {

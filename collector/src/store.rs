@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+mod checked;
 #[cfg(test)]
 mod contract;
+mod generations;
 pub mod memory;
 pub mod sled;
 pub mod writer;
@@ -98,7 +100,9 @@ pub enum StoreError {
         reason: String,
     },
     /// What lies there cannot be understood.
-    #[error("store holds something unreadable at {key}: {reason}; restore the last backup")]
+    #[error(
+        "store holds something unreadable at {key}: {reason}; stop the collector and restore the last backup into an empty data folder (daicho-collector restore)"
+    )]
     Corrupt {
         /// Where.
         key: String,
@@ -109,14 +113,18 @@ pub enum StoreError {
 
 /// The form of what lies in the store. It rises when an older program could not read a newer store.
 ///
-/// 1: without a log. 2: with the log of `chronicle.rs`, past which a program of form 1 would write.
-pub const FORMAT: u64 = 2;
+/// 1: without a log. 2: with the log of `chronicle.rs`, past which a program of form 1 would write. 3: in generations,
+/// each value with its check. Older ones are taken over when the store is opened.
+pub const FORMAT: u64 = 3;
 
-/// The form before there was a log; it is taken over when the rooms are opened.
+/// The form before there was a log.
 const FORMAT_BEFORE_LOG: u64 = 1;
 
 /// Where a store says its form.
 const FORMAT_KEY: &str = "meta/format";
+
+/// Where a store that was taken over from the form before the log says so, until its log is begun.
+const BEFORE_LOG_KEY: &str = "meta/before_log";
 
 /// Opens the store that the configuration names and changes nothing in it: to look at. `None`: there is none.
 pub fn open_to_look(config: &StoreConfig) -> Result<Option<Arc<dyn Store>>, StoreError> {
@@ -124,47 +132,63 @@ pub fn open_to_look(config: &StoreConfig) -> Result<Option<Arc<dyn Store>>, Stor
     if !path.is_dir() {
         return Ok(None);
     }
-    Ok(Some(Arc::new(sled::SledStore::open(path)?)))
+    generations::open_to_look(path).map(Some)
 }
 
-/// Opens the store that the configuration names. A new one gets today's form; one of a newer form is refused.
+/// Opens the store that the configuration names. A new one gets today's form, one of an older form is taken over, one of
+/// a newer form is refused.
 pub fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
     let (store, path): (Arc<dyn Store>, PathBuf) = match config {
-        StoreConfig::Sled { path } => (Arc::new(sled::SledStore::open(path)?), path.clone()),
+        StoreConfig::Sled { path } => (Arc::new(generations::open(path, None)?), path.clone()),
         StoreConfig::Memory => (Arc::new(memory::MemoryStore::default()), PathBuf::from("memory")),
     };
-    let format = store.get(FORMAT_KEY.as_bytes())?;
-    let format =
-        format.as_deref().map(|text| std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()));
-    match format {
-        Some(Some(FORMAT | FORMAT_BEFORE_LOG)) => {}
+    match form_of(store.as_ref())? {
+        Some(Ok(FORMAT)) => {}
         None => {
             let mut batch = Batch::default();
-            batch.put(FORMAT_KEY, FORMAT.to_string());
+            put_format(&mut batch);
             store.commit(batch)?;
         }
-        Some(found) => {
-            let found: String =
-                found.map_or("an unknown form".to_owned(), |found: u64| format!("form {found}"));
-            return Err(StoreError::Open {
-                path,
-                reason: format!(
-                    "it has {found}, this program knows {FORMAT}; use the newer program that wrote it, or restore a backup"
-                ),
-            });
-        }
+        Some(found) => return Err(of_another_form(&path, found)),
     }
     Ok(store)
 }
 
+/// The form that a store says it has; `None`: it is new.
+fn form_of(store: &dyn Store) -> Result<Option<Result<u64, String>>, StoreError> {
+    let Some(form) = store.get(FORMAT_KEY.as_bytes())? else { return Ok(None) };
+    let text = String::from_utf8_lossy(&form).into_owned();
+    Ok(Some(text.parse().map_err(|_| text)))
+}
+
+fn of_another_form(path: &std::path::Path, found: Result<u64, String>) -> StoreError {
+    let found = found.map_or_else(|_| "an unknown form".to_owned(), |found| format!("form {found}"));
+    StoreError::Open {
+        path: path.to_owned(),
+        reason: format!(
+            "it has {found}, this program knows {FORMAT}; use the newer program that wrote it, or restore a backup"
+        ),
+    }
+}
+
 /// Whether the store has the form of before there was a log.
 pub fn format_before_log(store: &dyn Store) -> Result<bool, StoreError> {
-    Ok(store.get(FORMAT_KEY.as_bytes())?.as_deref() == Some(FORMAT_BEFORE_LOG.to_string().as_bytes()))
+    let was = store.get(BEFORE_LOG_KEY.as_bytes())?.is_some();
+    Ok(was || matches!(form_of(store)?, Some(Ok(FORMAT_BEFORE_LOG))))
 }
 
 /// Says in `batch` that the store has today's form.
 pub fn put_format(batch: &mut Batch) {
     batch.put(FORMAT_KEY, FORMAT.to_string());
+    batch.remove(BEFORE_LOG_KEY);
+}
+
+/// Takes over in `batch` the form that a backup's entries have: they are written as they are today.
+pub fn put_format_of_backup(batch: &mut Batch, form: u64) {
+    batch.put(FORMAT_KEY, FORMAT.to_string());
+    if form == FORMAT_BEFORE_LOG {
+        batch.put(BEFORE_LOG_KEY, "1");
+    }
 }
 
 #[cfg(test)]
@@ -176,10 +200,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = StoreConfig::Sled { path: folder.path().join("store") };
         let mut batch = Batch::default();
-        batch.put(FORMAT_KEY, "3");
+        batch.put(FORMAT_KEY, "4");
         open(&config).unwrap().commit(batch).unwrap();
         let error = open(&config).err().unwrap().to_string();
-        assert!(error.contains("form 3") && error.contains("knows 2"), "{error}");
+        assert!(error.contains("form 4") && error.contains("knows 3"), "{error}");
     }
 
     #[test]

@@ -4,12 +4,15 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ring::digest::{Context, SHA256};
 
 use super::{Done, House, OrderError};
 use crate::authority::{files, generation};
+use crate::chronicle::verifying::{self, Verdict};
 use crate::config::{Config, FILE_NAME};
+use crate::shelves::Shelves;
 use crate::store::memory::MemoryStore;
 use crate::store::{self, Batch, FORMAT, Store, StoreConfig};
 
@@ -107,8 +110,18 @@ fn write(store: &dyn Store, data: &Path, to: &Path) -> io::Result<u64> {
     Ok(entries)
 }
 
-/// Puts a backup into an empty data folder. It is read and checked as a whole before anything is written.
-pub fn restore(from: &Path, data: &Path) -> Result<u64, OrderError> {
+/// What was restored.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// Entries of the store.
+    pub entries: u64,
+    /// What the proof of its log found; `None`: it is of before there was a log.
+    pub proof: Option<Verdict>,
+}
+
+/// Puts a backup into an empty data folder. It is read and checked as a whole before anything is written: its sum, and
+/// that the log's chain holds and the shelves are what it says. `unproven`: also when that is not so.
+pub fn restore(from: &Path, data: &Path, unproven: bool) -> Result<Restored, OrderError> {
     let empty = match std::fs::read_dir(data) {
         Ok(mut entries) => entries.next().is_none(),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
@@ -120,7 +133,17 @@ pub fn restore(from: &Path, data: &Path) -> Result<u64, OrderError> {
     let broken = |error: io::Error| {
         wrong(format!("backup {} cannot be used: {error}; nothing was changed", path.display()))
     };
-    let entries = read(&path, |_, _| Ok(())).map_err(broken)?;
+    let looked = look_into(from, &PROVEN_SHELVES).map_err(broken)?;
+    let proof = verifying::of_store(&Shelves::new(Arc::new(looked)), &[])?;
+    if let Some(proof) = proof.as_ref().filter(|proof| !proof.is_sound())
+        && !unproven
+    {
+        let first = proof.breaks.first().map(|one| one.what.en.as_str()).unwrap_or_default();
+        return Err(wrong(format!(
+            "backup {} holds a log that was altered or cut: {first}; nothing was changed. `daicho verify --backup` tells all of it. Take an older backup, or restore this one all the same with --unproven",
+            from.display()
+        )));
+    }
     for (name, needed) in FILES {
         if needed && !from.join(name).is_file() {
             return Err(wrong(format!("backup {} holds no {name}; nothing was changed", from.display())));
@@ -139,7 +162,8 @@ pub fn restore(from: &Path, data: &Path) -> Result<u64, OrderError> {
     };
     let store = store::open(&store)?;
     let mut batch = Batch::default();
-    read(&path, |key, value| {
+    let form = form_of(&path).map_err(failed)?;
+    let entries = read(&path, |key, value| {
         batch.put(key, value);
         if batch.bytes() > BATCH_BYTES_MAX {
             store.commit(std::mem::take(&mut batch)).map_err(io::Error::other)?;
@@ -147,6 +171,7 @@ pub fn restore(from: &Path, data: &Path) -> Result<u64, OrderError> {
         Ok(())
     })
     .map_err(failed)?;
+    store::put_format_of_backup(&mut batch, form);
     store.commit(batch)?;
     // The authority comes last: with it, the folder is a collector's.
     files::make_folder(&data.join("authority"))?;
@@ -164,7 +189,29 @@ pub fn restore(from: &Path, data: &Path) -> Result<u64, OrderError> {
             Err(error) => return Err(failed(error)),
         }
     }
-    Ok(entries)
+    Ok(Restored { entries, proof })
+}
+
+/// The shelves that are compared with the log.
+pub const PROVEN_SHELVES: [&str; 10] = [
+    "chronicle/",
+    "violation/",
+    "history/",
+    "verdict/",
+    "ledger/",
+    "operator/",
+    "endpoint/",
+    "application/",
+    "approval/",
+    "meta/",
+];
+
+/// The form of the store in a backup's file.
+fn form_of(path: &Path) -> io::Result<u64> {
+    let (mut file, mut magic, mut form) = (File::open(path)?, [0; MAGIC.len()], [0; 8]);
+    file.read_exact(&mut magic)?;
+    file.read_exact(&mut form)?;
+    Ok(u64::from_be_bytes(form))
 }
 
 /// What a backup's folder keeps of the shelves with these prefixes, in memory. The whole file is read and its sum checked.

@@ -44,20 +44,6 @@ pub struct Arguments {
     format: Format,
 }
 
-/// The shelves that are compared with the log.
-const SHELVES: [&str; 10] = [
-    "chronicle/",
-    "violation/",
-    "history/",
-    "verdict/",
-    "ledger/",
-    "operator/",
-    "endpoint/",
-    "application/",
-    "approval/",
-    "meta/",
-];
-
 /// Answers.
 pub fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Outcome> {
     let anchors = arguments.head.as_slice();
@@ -68,7 +54,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> anyhow::Result<Outcome> 
         }
         (None, Some(data), _) => (of_data(data, anchors)?, data),
         (None, None, Some(folder)) => {
-            let store = backup::look_into(folder, &SHELVES);
+            let store = backup::look_into(folder, &backup::PROVEN_SHELVES);
             let store = store.map_err(|error| unreadable(folder, &error.to_string()))?;
             (of_shelves(&Shelves::new(Arc::new(store)), anchors, folder)?, folder)
         }

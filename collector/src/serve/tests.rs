@@ -457,10 +457,11 @@ async fn a_backup_of_a_running_collector_is_a_collector() {
     send(&mut client, report(1, 10..=12)).await.unwrap();
     let data = folder.path().join("data");
     assert!(
-        crate::admin::backup::restore(&to, hall.folder.path()).is_err(),
+        crate::admin::backup::restore(&to, hall.folder.path(), false).is_err(),
         "never into a folder with something in it"
     );
-    crate::admin::backup::restore(&to, &data).unwrap();
+    let restored = crate::admin::backup::restore(&to, &data, false).unwrap();
+    assert!(restored.proof.unwrap().is_sound());
     let Hall { folder: _, clock, running, root_pem } = hall;
     running.stop().await;
     let running = start(&data, config(&data), Arc::clone(&clock) as _).await.unwrap();
@@ -483,14 +484,34 @@ async fn a_broken_backup_changes_nothing() {
     let mut changed = whole.clone();
     changed[whole.len() / 2] ^= 1;
     let mut newer = whole.clone();
-    newer[16 + 7] = 3;
-    for (bytes, word) in [(&changed[..], ""), (&whole[..whole.len() - 40], ""), (&newer[..], "form 3")] {
+    newer[16 + 7] = 9;
+    for (bytes, word) in [(&changed[..], ""), (&whole[..whole.len() - 40], ""), (&newer[..], "form 9")] {
         std::fs::write(&file, bytes).unwrap();
         let data = folder.path().join("data");
-        let error = crate::admin::backup::restore(&to, &data).unwrap_err().to_string();
+        let error = crate::admin::backup::restore(&to, &data, false).unwrap_err().to_string();
         assert!(error.contains("nothing was changed") && error.contains(word), "{error}");
         assert!(!data.exists());
     }
+}
+
+#[tokio::test]
+async fn a_backup_whose_log_was_altered_is_restored_only_where_that_is_said() {
+    let hall = Hall::open().await;
+    let shelves = &hall.running.house.collector.shelves;
+    let (number, line) = shelves.chronicle_lines(0, 1).unwrap().remove(0);
+    let altered = String::from_utf8(line).unwrap().replace("daicho", "nobody");
+    let mut batch = crate::store::Batch::default();
+    batch.put(format!("chronicle/entry/{number:016x}"), altered);
+    shelves.commit(batch).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("copy");
+    carry_out(&hall.running.house, Order::Backup { to: to.clone() }).await.unwrap();
+    let data = folder.path().join("data");
+    let error = crate::admin::backup::restore(&to, &data, false).unwrap_err().to_string();
+    assert!(error.contains("altered or cut") && error.contains("nothing was changed"), "{error}");
+    assert!(!data.exists());
+    let restored = crate::admin::backup::restore(&to, &data, true).unwrap();
+    assert!(!restored.proof.unwrap().is_sound());
 }
 
 async fn get(address: SocketAddr, path: &str) -> String {

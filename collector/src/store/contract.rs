@@ -31,3 +31,9 @@ fn sled_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
     check(&super::sled::SledStore::open(folder.path()).unwrap());
 }
+
+#[test]
+fn sled_with_checks_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    check(&super::generations::open(folder.path(), None).unwrap());
+}
