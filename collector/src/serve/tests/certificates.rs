@@ -189,7 +189,7 @@ async fn a_root_follows_another_once_everybody_has_it() {
     let to = folder.path().join("copy");
     carry_out(&hall.running.house, Order::Backup { to: to.clone() }).await.unwrap();
     let data = folder.path().join("data");
-    crate::admin::backup::restore(&to, &data).unwrap();
+    crate::admin::backup::restore(&to, &data, false).unwrap();
     assert_eq!(Authority::open(&data).unwrap().roots(), hall.running.house.authority.roots());
 }
 
