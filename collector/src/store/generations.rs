@@ -94,7 +94,7 @@ pub(super) fn open(path: &Path, compact_bytes_min: Option<u64>) -> Result<Checke
         if found.old.iter().any(|file| file.ends_with("db")) {
             return take_over(path);
         }
-        return Ok(Checked::open(&generation(path, 1))?);
+        return Checked::open(&generation(path, 1));
     };
     let store = Checked::open(&generation(path, newest))?;
     // What a copy left behind: from before it was whole, or from after.
@@ -220,7 +220,7 @@ fn put_in_place(path: &Path, number: u64) -> Result<Checked, StoreError> {
     fs::rename(&from, &to)
         .and_then(|()| fs::File::open(path)?.sync_all())
         .map_err(|error| cannot_open(&to, &error))?;
-    Ok(Checked::open(&to)?)
+    Checked::open(&to)
 }
 
 fn remove(files: &[PathBuf]) -> io::Result<()> {
