@@ -73,6 +73,7 @@ pub struct Running {
     server: JoinHandle<Result<(), tonic::transport::Error>>,
     alerting: JoinHandle<()>,
     evaluating: JoinHandle<()>,
+    recording: JoinHandle<()>,
     tasks: JoinSet<()>,
 }
 
@@ -107,7 +108,7 @@ pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result
         telemetry_address = Some(bound);
         tasks.spawn(answering);
     }
-    tasks.spawn(chronicle::waiting::run(Arc::clone(collector), stop.subscribe()));
+    let recording = tokio::spawn(chronicle::waiting::run(Arc::clone(collector), stop.subscribe()));
     let (keeper, shown) = (Arc::clone(&house), Arc::clone(&own));
     tasks.spawn(async move {
         let clock = Arc::clone(&keeper.collector.clock);
@@ -123,7 +124,18 @@ pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result
     let routes = grpc::routes(collector, authority, house.config.authority.endpoint_days);
     let server = tokio::spawn(grpc::serve(listener, tls, routes, asked(stop.subscribe())));
     tracing::info!(%address, names = ?house.config.names, "Collector serves.");
-    Ok(Running { address, telemetry_address, own, house, stop, server, alerting, evaluating, tasks })
+    Ok(Running {
+        address,
+        telemetry_address,
+        own,
+        house,
+        stop,
+        server,
+        alerting,
+        evaluating,
+        recording,
+        tasks,
+    })
 }
 
 impl Running {
@@ -144,6 +156,13 @@ impl Running {
         {
             tracing::warn!("Some requests did not end in time; they were given up and will come again.");
             self.server.abort();
+        }
+        // It ends by itself: broken off, it would take with it what it holds for the log.
+        if tokio::time::timeout(STOP_DEADLINE, &mut self.recording).await.is_err() {
+            tracing::warn!(
+                "Entries for the log did not end in time; those on the disk wait until the next start."
+            );
+            self.recording.abort();
         }
         self.tasks.shutdown().await;
         if tokio::time::timeout(STOP_DEADLINE, &mut self.alerting).await.is_err() {
