@@ -1,7 +1,7 @@
 //! Every wrong way to show who one is: refused, and told with the address from which it came.
 
 use std::io::Write;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
 use rcgen::{
     BasicConstraints, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose,
@@ -31,7 +31,20 @@ impl Write for Lines {
     }
 }
 
+/// A second subscriber. While there is one alone, tracing asks the thread that first comes by a place in the code whether
+/// anybody listens there, and takes a thread's no for everybody's.
+static SECOND: LazyLock<tracing::Dispatch> =
+    LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish()));
+
 impl Lines {
+    /// Takes what this thread logs, until the guard is dropped.
+    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        LazyLock::force(&SECOND);
+        let writer = self.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+        tracing::subscriber::set_default(subscriber.finish())
+    }
+
     fn refusals(&self) -> usize {
         self.told_as("Nobody was let in.") + self.told_as("Request refused.")
     }
@@ -114,9 +127,7 @@ async fn told(lines: &Lines, before: usize, case: &str) {
 #[tokio::test]
 async fn every_wrong_certificate_is_refused_and_told_with_its_address() {
     let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = lines.listen();
     let hall = Hall::open().await;
     let agent = hall.enrol(&hall.token(3_600).await).await.unwrap();
     let revoked = hall.enrol(&hall.token(3_600).await).await.unwrap();
@@ -183,9 +194,7 @@ async fn every_wrong_certificate_is_refused_and_told_with_its_address() {
 #[tokio::test]
 async fn whoever_is_known_asks_for_nothing_beyond_its_part() {
     let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = lines.listen();
     let hall = Hall::open().await;
     let agent = hall.enrol(&hall.token(3_600).await).await.unwrap();
     carry_out(&hall.running.house, operator("suzuki", &[Role::Officer])).await.unwrap();
