@@ -37,7 +37,7 @@ impl Default for Config {
         Config {
             listen: SocketAddr::from(([0, 0, 0, 0], 7443)),
             names: vec!["localhost".to_owned()],
-            store: StoreConfig::Sled { path: PathBuf::from("store") },
+            store: StoreConfig::Folder { path: PathBuf::from("store") },
             authority: crate::authority::Config::default(),
             alerts: crate::alerts::Config::default(),
             telemetry: crate::telemetry::Config::default(),
@@ -99,7 +99,7 @@ impl Config {
             let place = text.lines().position(|line| line.trim_start().starts_with(key));
             return Err(invalid(place.map_or(1, |index| index + 1), key, problem));
         }
-        if let StoreConfig::Sled { path } = &mut config.store {
+        if let StoreConfig::Folder { path } = &mut config.store {
             *path = data.join(&*path);
         }
         let alerts = &mut config.alerts;
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_template_holds_the_defaults() {
-        let store = StoreConfig::Sled { path: PathBuf::from("/data/store") };
+        let store = StoreConfig::Folder { path: PathBuf::from("/data/store") };
         let expected = Config { store, ..Config::default() };
         assert_eq!(parse(TEMPLATE).unwrap(), expected);
         assert_eq!(parse("").unwrap(), expected);

@@ -20,16 +20,10 @@ use serde::{Deserialize, Serialize};
 use crate::identity::roles::{self, Role};
 use crate::store::{Batch, Store, StoreError};
 
+pub mod signs;
+
 /// Entries that one scan takes at once: bounds the memory of a walk over a long shelf.
 const SCAN_PAGE: usize = 1_000;
-
-/// Keys on each side of the ledgers' contents that nothing else changes. sled writes up to 16 neighbouring keys as one
-/// page, again at every tenth change of any of them: next to the log's and the violations' keys, a ledger of 20 MB was
-/// written several hundred times while 10 000 devices were judged.
-const FENCE_KEYS: u8 = 32;
-
-/// What sorts right before and right after `ledger/content/`.
-const FENCES: [&str; 2] = ["ledger/content-/", "ledger/contents/"];
 
 /// An enrolled endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -254,12 +248,19 @@ impl Shelves {
                 _ => {}
             }
         }
+        record.last_heard = record.last_heard.max(signs::of(self, id)?);
         Ok(record)
     }
 
     /// When an endpoint was last heard of, and its host: what a list shows, without the rest of its record.
     pub fn heard(&self, id: EndpointId) -> Result<(Option<Timestamp>, Option<Held<Host>>), StoreError> {
-        Ok((self.get(&format!("record/{id}/last_heard"))?, self.get(&format!("record/{id}/host"))?))
+        Ok((self.last_heard(id)?, self.get(&format!("record/{id}/host"))?))
+    }
+
+    /// When an endpoint was last heard of: with its last report, or by a sign of life since.
+    pub fn last_heard(&self, id: EndpointId) -> Result<Option<Timestamp>, StoreError> {
+        let reported: Option<Timestamp> = self.get(&format!("record/{id}/last_heard"))?;
+        Ok(reported.max(signs::of(self, id)?))
     }
 
     /// One violation.
@@ -416,11 +417,6 @@ impl Batch {
     pub fn put_ledger(&mut self, version: &LedgerVersion, ledger: &Ledger) {
         self.put_json(&format!("ledger/version/{:016x}", version.number), version);
         self.put_json(&format!("ledger/content/{:016x}", version.number), ledger);
-        for number in 0..FENCE_KEYS {
-            for side in FENCES {
-                self.put_json(&format!("{side}{number:02x}"), &number);
-            }
-        }
     }
 
     /// Adds a notice; its number is one more than [`Shelves::last_notice`], and `Collector::judging` is held.
@@ -486,38 +482,4 @@ fn parse<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, StoreError>
         key: String::from_utf8_lossy(key).into_owned(),
         reason: error.to_string(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::memory::MemoryStore;
-
-    #[test]
-    fn no_key_that_changes_often_lies_near_a_ledgers_content() {
-        let store = Arc::new(MemoryStore::default());
-        let mut batch = Batch::default();
-        let at = Timestamp::UNIX_EPOCH;
-        let version = LedgerVersion {
-            number: 1,
-            imported_at: at,
-            imported_by: "suzuki".to_owned(),
-            source: String::new(),
-            note: None,
-        };
-        batch.put_ledger(&version, &Ledger::default());
-        for often in ["history/a", "log/a", "meta/last_notice", "notice/0", "verdict/a"] {
-            batch.put_json(often, &1);
-        }
-        store.commit(batch).unwrap();
-        let keys: Vec<Vec<u8>> =
-            store.scan(b"", None, usize::MAX).unwrap().into_iter().map(|(key, _)| key).collect();
-        let content = keys.iter().position(|key| key.starts_with(b"ledger/content/")).unwrap();
-        let around = content - usize::from(FENCE_KEYS)..=content + usize::from(FENCE_KEYS);
-        let strange = |key: &&Vec<u8>| {
-            !FENCES.iter().chain(&["ledger/content/"]).any(|own| key.starts_with(own.as_bytes()))
-        };
-        assert_eq!(keys[around].iter().find(strange), None);
-        assert_eq!(Shelves::new(store).ledger_versions().unwrap(), [version]);
-    }
 }

@@ -10,9 +10,10 @@ use serde::Deserialize;
 mod checked;
 #[cfg(test)]
 mod contract;
-mod generations;
+mod embedded;
+mod folder;
+mod former;
 pub mod memory;
-pub mod sled;
 pub mod writer;
 
 /// A key and its value.
@@ -71,8 +72,9 @@ impl Batch {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
 pub enum StoreConfig {
-    /// A folder of our own, no server to run.
-    Sled {
+    /// A folder of our own, no server to run. `sled` is what it was called before form 3.
+    #[serde(alias = "sled")]
+    Folder {
         /// The folder.
         path: PathBuf,
     },
@@ -113,8 +115,8 @@ pub enum StoreError {
 
 /// The form of what lies in the store. It rises when an older program could not read a newer store.
 ///
-/// 1: without a log. 2: with the log of `chronicle.rs`, past which a program of form 1 would write. 3: in generations,
-/// each value with its check. Older ones are taken over when the store is opened.
+/// 1: without a log. 2: with the log of `chronicle.rs`, past which a program of form 1 would write; both on sled. 3: on
+/// redb, each value with its check. Older ones are taken over when the store is opened.
 pub const FORMAT: u64 = 3;
 
 /// The form before there was a log.
@@ -128,18 +130,18 @@ const BEFORE_LOG_KEY: &str = "meta/before_log";
 
 /// Opens the store that the configuration names and changes nothing in it: to look at. `None`: there is none.
 pub fn open_to_look(config: &StoreConfig) -> Result<Option<Arc<dyn Store>>, StoreError> {
-    let StoreConfig::Sled { path } = config else { return Ok(None) };
+    let StoreConfig::Folder { path } = config else { return Ok(None) };
     if !path.is_dir() {
         return Ok(None);
     }
-    generations::open_to_look(path).map(Some)
+    folder::open_to_look(path).map(Some)
 }
 
 /// Opens the store that the configuration names. A new one gets today's form, one of an older form is taken over, one of
 /// a newer form is refused.
 pub fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
     let (store, path): (Arc<dyn Store>, PathBuf) = match config {
-        StoreConfig::Sled { path } => (Arc::new(generations::open(path, None)?), path.clone()),
+        StoreConfig::Folder { path } => (Arc::new(folder::open(path)?), path.clone()),
         StoreConfig::Memory => (Arc::new(memory::MemoryStore::default()), PathBuf::from("memory")),
     };
     match form_of(store.as_ref())? {
@@ -198,7 +200,7 @@ mod tests {
     #[test]
     fn a_store_of_a_newer_form_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let config = StoreConfig::Sled { path: folder.path().join("store") };
+        let config = StoreConfig::Folder { path: folder.path().join("store") };
         let mut batch = Batch::default();
         batch.put(FORMAT_KEY, "4");
         open(&config).unwrap().commit(batch).unwrap();
@@ -209,7 +211,7 @@ mod tests {
     #[test]
     fn a_store_that_is_in_use_is_told_in_a_sentence() {
         let folder = tempfile::tempdir().unwrap();
-        let config = StoreConfig::Sled { path: folder.path().to_owned() };
+        let config = StoreConfig::Folder { path: folder.path().to_owned() };
         let _first = open(&config).unwrap();
         let error = open(&config).err().unwrap().to_string();
         assert!(error.contains("another collector is running"), "{error}");

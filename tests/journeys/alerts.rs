@@ -455,7 +455,7 @@ async fn a_webhook_can_check_who_called_and_gets_the_same_again_after_its_own_fa
 async fn what_was_told_before_a_restart_is_not_told_again_and_what_was_not_is() {
     let Some(rsyslog) = Rsyslog::start() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let store = StoreConfig::Sled { path: folder.path().join("store") };
+    let store = StoreConfig::Folder { path: folder.path().join("store") };
     let config = format!("[[syslog]]\nname = \"siem\"\nserver = \"127.0.0.1\"\nport = {}", rsyslog.tcp_port);
     let telling = Telling::start(open(&store).unwrap(), &config);
     telling.notice(vec![stick("TM-01", "")]);

@@ -27,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Judges `devices` machines with `rows` rows of the ledger each, on a store in a temporary folder, and prints it.
 pub(crate) fn measure(devices: usize, rows: usize) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let config = StoreConfig::Sled { path: folder.path().join("store") };
+    let config = StoreConfig::Folder { path: folder.path().join("store") };
     let clock = Arc::new(Ahead::default());
     let collector = Arc::new(Collector::open(store::open(&config)?, Arc::clone(&clock) as Arc<dyn Clock>)?);
     machines(&collector, devices, rows)?;

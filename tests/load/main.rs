@@ -1,5 +1,5 @@
 //! Benchmarks that print numbers beside their budgets: `load collect`, `load intake`, `load judge`, `load ledger`,
-//! `load standing`, `load abuse`, `load reconnect`. Only the last two can fail: what they count is not a matter of speed.
+//! `load standing`, `load year`, `load abuse`, `load reconnect`. Only the last two can fail: what they count is not a matter of speed.
 
 use clap::{Parser, Subcommand};
 
@@ -11,6 +11,7 @@ mod judge;
 mod ledger;
 mod reconnect;
 mod standing;
+mod year;
 
 #[derive(Parser)]
 #[command(
@@ -77,6 +78,18 @@ enum Command {
         #[arg(long, default_value_t = 1_000_000)]
         entries: usize,
     },
+    /// A year in the store: its file beside what it holds.
+    Year {
+        /// Machines.
+        #[arg(long, default_value_t = 300)]
+        devices: usize,
+        /// Days.
+        #[arg(long, default_value_t = 365)]
+        days: usize,
+        /// Signs of life are written every so many seconds; a collector writes them every 300.
+        #[arg(long, default_value_t = 1_800)]
+        heard_seconds: i64,
+    },
     /// The bare echo that `intake` compares with.
     #[command(hide = true)]
     Echo {
@@ -97,6 +110,7 @@ fn main() -> anyhow::Result<()> {
         Command::Ledger => ledger::measure(),
         Command::Abuse { hostile, honest, seconds } => abuse::measure(hostile, honest, seconds),
         Command::Reconnect { agents } => reconnect::measure(agents),
+        Command::Year { devices, days, heard_seconds } => year::measure(devices, days, heard_seconds),
         Command::Standing { devices, entries } => standing::measure(devices, entries),
         Command::Echo { data, listen } => echo::serve(&data, listen),
     }

@@ -54,7 +54,7 @@ pub(crate) fn measure(count: usize) -> anyhow::Result<()> {
     );
     let after = judged(&site);
     site.stop_collector();
-    let shelves = Shelves::new(open(&StoreConfig::Sled { path: site.data().join("store") })?);
+    let shelves = Shelves::new(open(&StoreConfig::Folder { path: site.data().join("store") })?);
     let (mut lost, mut twice) = (0, 0);
     for agent in &agents {
         let events = shelves.log(agent.endpoint(), None, usize::MAX)?.len() as u64;

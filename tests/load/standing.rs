@@ -38,7 +38,7 @@ const ALERTS: &str = "
 /// Measures with `devices` devices of which each has two violations, and a log of `entries` more entries.
 pub(crate) fn measure(devices: usize, entries: usize) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let config = StoreConfig::Sled { path: folder.path().join("store") };
+    let config = StoreConfig::Folder { path: folder.path().join("store") };
     let clock = Arc::new(Ahead::default());
     let collector = Arc::new(Collector::open(store::open(&config)?, Arc::clone(&clock) as Arc<dyn Clock>)?);
     let outbox = Arc::new(Outbox::open(&toml::from_str(ALERTS)?)?);

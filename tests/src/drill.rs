@@ -53,7 +53,7 @@ fn serial(number: usize) -> String {
 
 /// How often the log holds each drilled serial.
 fn stored_serials(path: &Path) -> BTreeMap<String, usize> {
-    let store = open(&StoreConfig::Sled { path: path.to_owned() }).expect("the collector has stopped");
+    let store = open(&StoreConfig::Folder { path: path.to_owned() }).expect("the collector has stopped");
     let shelves = Shelves::new(store);
     let mut counts = BTreeMap::new();
     for endpoint in shelves.endpoints().expect("the store reads") {

@@ -27,7 +27,7 @@ const DAYS: u32 = 90;
 /// Identities of so many agents, at a collector that does not run now: as if each had enrolled, without its seconds.
 pub fn join_all(site: &Site, count: usize, now: Timestamp) -> anyhow::Result<Vec<Identity>> {
     let authority = Authority::open(&site.data())?;
-    let shelves = Shelves::new(open(&StoreConfig::Sled { path: site.data().join("store") })?);
+    let shelves = Shelves::new(open(&StoreConfig::Folder { path: site.data().join("store") })?);
     let collector: Address =
         format!("localhost:{}", site.address.port()).parse().map_err(|_| anyhow::anyhow!("no address"))?;
     let mut identities = Vec::with_capacity(count);

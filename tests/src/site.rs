@@ -41,7 +41,7 @@ impl Site {
         init.args(["init", "--name", &names, "--operator", "suzuki", "--data"]).arg(site.data());
         expect(&init.output().expect("the program starts"), 0);
         let config = format!(
-            "listen = \"{}\"\nnames = [\"localhost\", \"127.0.0.1\", \"{HOST}\"]\n\n[store]\nkind = \"sled\"\npath = \"store\"\n\n\
+            "listen = \"{}\"\nnames = [\"localhost\", \"127.0.0.1\", \"{HOST}\"]\n\n[store]\nkind = \"folder\"\npath = \"store\"\n\n\
              [telemetry]\nlisten = \"{}\"\nfilter = \"info\"\n\n{alerts}",
             site.address, site.telemetry,
         );

@@ -95,7 +95,8 @@ fn nothing_is_left_for_later_and_no_test_is_switched_off() {
 #[test]
 fn each_outside_thing_is_known_to_one_room() {
     let rooms: &[(&str, &[&str])] = &[
-        ("sled::", &["collector/src/store"]),
+        ("redb::", &["collector/src/store/embedded"]),
+        ("sled::", &["collector/src/store/former"]),
         ("include_proto!", &["proto/src/wire.rs"]),
         ("Timestamp::now()", &["agent/src/clock.rs", "collector/src/clock.rs"]),
         ("SystemTime::now()", &["agent/src/clock.rs", "collector/src/clock.rs"]),

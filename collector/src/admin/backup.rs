@@ -158,7 +158,7 @@ pub fn restore(from: &Path, data: &Path, unproven: bool) -> Result<Restored, Ord
         Ok(text) => {
             Config::parse(&text, &from.join(FILE_NAME), data).map_err(|error| wrong(error.to_string()))?.store
         }
-        Err(_) => StoreConfig::Sled { path: data.join("store") },
+        Err(_) => StoreConfig::Folder { path: data.join("store") },
     };
     let store = store::open(&store)?;
     let mut batch = Batch::default();

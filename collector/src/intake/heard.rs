@@ -1,4 +1,4 @@
-//! When each endpoint was last heard: in memory at once, on disk with its next data or after half a minute.
+//! When each endpoint was last heard: in memory at once, on disk with its next data or after some minutes.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,10 +8,12 @@ use daicho_proto::endpoint::EndpointId;
 use jiff::Timestamp;
 
 use crate::Collector;
+use crate::shelves::signs;
 use crate::store::Batch;
 
-/// Signs of life are written together this often: a power cut makes an endpoint look half a minute more silent.
-const FLUSH_INTERVAL: Duration = Duration::from_secs(30);
+/// Signs of life are written together this often: a power cut makes an endpoint that had nothing to report look five
+/// minutes more silent, where silence is counted in days.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Signs of life that are not on disk yet.
 #[derive(Debug, Default)]
@@ -46,10 +48,11 @@ impl Heard {
             return;
         }
         let mut batch = Batch::default();
-        for (endpoint, at) in &waiting {
-            batch.put_json(&format!("record/{endpoint}/last_heard"), at);
-        }
-        if let Err(error) = collector.writer.commit(batch).await {
+        let written = match signs::put(&collector.shelves, &mut batch, &waiting) {
+            Ok(()) => collector.writer.commit(batch).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = written {
             tracing::warn!(%error, endpoints = waiting.len(), "Signs of life not written; they wait for the next time.");
             let mut again = collector.heard.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             for (endpoint, at) in waiting {
@@ -59,7 +62,7 @@ impl Heard {
     }
 }
 
-/// Writes signs of life every half minute, for ever.
+/// Writes signs of life now and then, for ever.
 pub async fn keep_heard(collector: &Collector) {
     loop {
         tokio::time::sleep(FLUSH_INTERVAL).await;

@@ -27,13 +27,19 @@ fn memory_keeps_the_contract() {
 }
 
 #[test]
-fn sled_keeps_the_contract() {
+fn the_store_of_before_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
-    check(&super::sled::SledStore::open(folder.path()).unwrap());
+    check(&super::former::FormerStore::open(folder.path()).unwrap());
 }
 
 #[test]
-fn sled_with_checks_keeps_the_contract() {
+fn the_file_without_checks_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
-    check(&super::generations::open(folder.path(), None).unwrap());
+    check(&super::embedded::EmbeddedStore::open(&folder.path().join("file")).unwrap());
+}
+
+#[test]
+fn the_folder_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    check(&super::folder::open(folder.path()).unwrap());
 }

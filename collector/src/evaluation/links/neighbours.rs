@@ -205,6 +205,5 @@ impl Links {
 }
 
 pub(super) fn heard(collector: &Collector, endpoint: EndpointId) -> Result<Option<Timestamp>, StoreError> {
-    let kept: Option<Timestamp> = collector.shelves.get(&format!("record/{endpoint}/last_heard"))?;
-    Ok(kept.max(collector.heard.of(endpoint)))
+    Ok(collector.shelves.last_heard(endpoint)?.max(collector.heard.of(endpoint)))
 }

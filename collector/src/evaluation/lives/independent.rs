@@ -63,7 +63,7 @@ async fn a_ledger_change_is_judged_for_many_devices_and_all_of_it_is_in_the_log(
     let devices: usize = asked.unwrap_or(200);
     let folder = tempfile::tempdir().unwrap();
     let clock: Arc<SetClock> = Arc::new(SetClock(AtomicI64::new(1_795_000_000)));
-    let config = crate::store::StoreConfig::Sled { path: folder.path().join("store") };
+    let config = crate::store::StoreConfig::Folder { path: folder.path().join("store") };
     let store = crate::store::open(&config).unwrap();
     let collector = Arc::new(Collector::open(store, Arc::clone(&clock) as _).unwrap());
     let ledger = |days: i64| Ledger {

@@ -28,7 +28,7 @@ async fn a_caller_without_a_certificate_learns_nothing_of_the_inside() {
     carry_out(&hall.running.house, operator("suzuki", &[Role::Officer])).await.unwrap();
     let (agent, _client) = hall.agent().await;
     let data = hall.folder.path().to_str().unwrap().to_owned();
-    let inside = [data.as_str(), "suzuki", &agent.id, "sv01", "sled", "rustls", "src/", "0.1.0"];
+    let inside = [data.as_str(), "suzuki", &agent.id, "sv01", "redb", "rustls", "src/", "0.1.0"];
     let check = |what: &str, status: &Status| {
         let shown = shown(status);
         for word in inside {
