@@ -1,5 +1,6 @@
-//! What the agent reads from a machine's files, one hostile file at a time: the targets of the fuzzer and of the replay.
+//! What our programs read that others wrote, one hostile file at a time: the targets of the fuzzer and of the replay.
 
+pub mod central;
 pub mod laid;
 pub mod targets;
 

@@ -31,6 +31,8 @@ pub enum Beside {
 
 use Beside::{File, Folder, Link};
 
+use crate::central::{self, INPUT};
+
 /// All of them: the files that anybody but the administrator can shape come first.
 pub const TARGETS: &[Target] = &[
     Target { name: "wtmp", path: "/var/log/wtmp", beside: PEOPLE, look: accounts },
@@ -103,6 +105,63 @@ pub const TARGETS: &[Target] = &[
     Target { name: "clamav_patterns", path: "/var/lib/clamav/daily.cvd", beside: &[], look: antivirus },
     Target { name: "hive", path: HIVE, beside: &[], look: hive },
     Target { name: "hive_log", path: "Windows/System32/config/SYSTEM.LOG1", beside: UNFINISHED, look: hive },
+    Target { name: "scan_log", path: "/var/log/clamav/clamav.log", beside: STICK, look: media },
+    Target { name: "doas", path: "/etc/doas.conf", beside: PEOPLE, look: accounts },
+    Target { name: "ledger_workbook", path: INPUT, beside: &[], look: |_, root| central::workbook(root) },
+    Target {
+        name: "ledger_old_workbook",
+        path: INPUT,
+        beside: &[],
+        look: |_, root| central::old_workbook(root),
+    },
+    Target {
+        name: "ledger_open_document",
+        path: INPUT,
+        beside: &[],
+        look: |_, root| central::open_document(root),
+    },
+    Target { name: "ledger_csv", path: INPUT, beside: &[], look: |_, root| central::csv(root) },
+    Target {
+        name: "ledger_csv_of_media",
+        path: INPUT,
+        beside: &[],
+        look: |_, root| central::csv_of_media(root),
+    },
+    Target { name: "ledger_sheet", path: INPUT, beside: &[], look: |_, root| central::sheet(root) },
+    Target {
+        name: "ledger_strings",
+        path: INPUT,
+        beside: &[],
+        look: |_, root| central::shared_strings(root),
+    },
+    Target { name: "ledger_styles", path: INPUT, beside: &[], look: |_, root| central::styles(root) },
+    Target { name: "ledger_sheets", path: INPUT, beside: &[], look: |_, root| central::workbook_part(root) },
+    Target { name: "ledger_properties", path: INPUT, beside: &[], look: |_, root| central::properties(root) },
+    Target { name: "ledger_write_back", path: INPUT, beside: &[], look: |_, root| central::write_back(root) },
+    Target { name: "ledger_staff", path: INPUT, beside: &[], look: |_, root| central::staff(root) },
+    Target { name: "ledger_mapping", path: INPUT, beside: &[], look: |_, root| central::mapping(root) },
+    Target { name: "report", path: INPUT, beside: &[], look: |_, root| central::report(root) },
+    Target { name: "enrolment", path: INPUT, beside: &[], look: |_, root| central::enrolment(root) },
+    Target { name: "certificate", path: INPUT, beside: &[], look: |_, root| central::certificate(root) },
+    Target { name: "document", path: INPUT, beside: &[], look: |_, root| central::document(root) },
+    Target { name: "exported_log", path: INPUT, beside: &[], look: |_, root| central::log(root) },
+    Target { name: "backup", path: INPUT, beside: &[], look: |_, root| central::backed_up(root) },
+    Target {
+        name: "spool",
+        path: "/spool/journal-00000001-0000000000000007",
+        beside: &[],
+        look: |_, root| central::spool(root),
+    },
+    Target {
+        name: "collector_config",
+        path: INPUT,
+        beside: &[],
+        look: |_, root| central::collector_config(root),
+    },
+    Target { name: "agent_config", path: INPUT, beside: &[], look: |_, root| central::agent_config(root) },
+    Target { name: "holidays", path: INPUT, beside: &[], look: |_, root| central::holidays(root) },
+    Target { name: "versions", path: INPUT, beside: &[], look: |_, root| central::versions(root) },
+    Target { name: "words", path: INPUT, beside: &[], look: |_, root| central::words(root) },
 ];
 
 const HIVE: &str = "Windows/System32/config/SYSTEM";
@@ -165,6 +224,7 @@ const STICK: &[(&str, Beside)] = &[
         "/sys/devices/pci0000:00/0000:00:14.0/usb1/1-2/1-2:1.0/host6/target6:0:0/6:0:0:0/block/sdb/sdb1/partition",
         File(b"1\n"),
     ),
+    ("/etc/clamav/clamd.conf", File(b"LogFile /var/log/clamav/clamav.log\nLogTime true\nLogClean true\n")),
     ("/proc/self/mountinfo", File(b"36 35 8:17 / /media/x rw,noatime shared:1 - vfat /dev/sdb1 rw\n")),
 ];
 
