@@ -288,11 +288,12 @@ fn make(data: &Path, names: &[String], operator: &str, say: &dyn Fn(Text)) -> Re
 fn work(data: &Path, config: Config) -> Result<()> {
     telemetry::start_log(&config.telemetry);
     runtime()?.block_on(async {
+        // First: who asks a collector to stop that has just started is answered, too.
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+            .context("collector cannot listen for SIGTERM")?;
         let running = serve::start(data, config, clock()).await?;
         // Without systemd nobody listens, and nothing is lost.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-            .context("collector cannot listen for SIGTERM")?;
         running
             .until(async {
                 tokio::select! {

@@ -9,9 +9,10 @@ use daicho_tests::machine::Machine;
 use daicho_tests::programs::{Running, command, expect, run, until};
 use daicho_tests::site::Site;
 
-/// Events in all, and kills of each program.
-const EVENTS: usize = 2_000;
+/// Kills of each program, unless DAICHO_KILLS says how many; and events for each of them, as many as an agent takes.
 const KILLS_EACH: usize = 50;
+const EVENTS_A_KILL: usize = 40;
+const EVENTS_MAX: usize = 15_000;
 
 /// The longest time between two kills; the agent takes one event each `EVENT_EVERY_MS`.
 const LIFE_MS_MAX: u64 = 250;
@@ -20,7 +21,9 @@ const EVENT_EVERY_MS: &str = "5";
 #[test]
 fn kills_lose_nothing_that_was_acknowledged_and_count_nothing_twice() {
     let seed = std::env::var("DAICHO_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_122);
-    println!("seed {seed} (DAICHO_SEED)");
+    let kills = std::env::var("DAICHO_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS_EACH);
+    let events_in_all = (kills * EVENTS_A_KILL).min(EVENTS_MAX);
+    println!("seed {seed} (DAICHO_SEED), {kills} kills of each (DAICHO_KILLS)");
     let mut chance = fastrand::Rng::with_seed(seed);
     let mut site = Site::start("");
     let machine = Machine::prepare(&site.folder("machine"), "sv-01");
@@ -31,9 +34,9 @@ fn kills_lose_nothing_that_was_acknowledged_and_count_nothing_twice() {
 
     let started = Instant::now();
     let mut agent = start_agent(&agent_folder, machine.root(), &events);
-    let rounds = KILLS_EACH * 2;
+    let rounds = kills * 2;
     for round in 0..rounds {
-        drill::append(&events, round * EVENTS / rounds..(round + 1) * EVENTS / rounds);
+        drill::append(&events, round * events_in_all / rounds..(round + 1) * events_in_all / rounds);
         std::thread::park_timeout(Duration::from_millis(chance.u64(0..LIFE_MS_MAX)));
         if round % 2 == 0 {
             agent.kill();
@@ -57,12 +60,12 @@ fn kills_lose_nothing_that_was_acknowledged_and_count_nothing_twice() {
     assert_eq!(agent.stop(), Some(0));
     site.stop_collector();
 
-    let count = drill::count(&site.data().join("store"), EVENTS);
+    let count = drill::count(&site.data().join("store"), events_in_all);
     println!(
-        "kill -9: agent {KILLS_EACH}, collector {KILLS_EACH}; of {EVENTS} events {count:?}; {} s",
+        "kill -9: agent {kills}, collector {kills}; of {events_in_all} events {count:?}; {} s",
         started.elapsed().as_secs(),
     );
-    assert_eq!(count, Count { stored: EVENTS, lost: 0, twice: 0 }, "seed {seed}");
+    assert_eq!(count, Count { stored: events_in_all, lost: 0, twice: 0 }, "seed {seed}");
 }
 
 fn start_agent(data: &Path, root: &Path, events: &Path) -> Running {

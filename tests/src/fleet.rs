@@ -8,6 +8,7 @@ use daicho_agent::uplink::backoff::Backoff;
 use daicho_agent::uplink::connection::{Connection, connect};
 use daicho_agent::uplink::trouble::Trouble;
 use daicho_collector::authority::Authority;
+use daicho_collector::chronicle::What;
 use daicho_collector::shelves::{EndpointRow, Shelves};
 use daicho_collector::store::{Batch, StoreConfig, open};
 use daicho_proto::endpoint::EndpointId;
@@ -37,7 +38,7 @@ pub fn join_all(site: &Site, count: usize, now: Timestamp) -> anyhow::Result<Vec
         let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
         let request = rcgen::CertificateParams::default().serialize_request(&key)?;
         let issued = authority.sign_endpoint(id, request.der(), now, DAYS)?;
-        batch.put_endpoint(&EndpointRow {
+        let row = EndpointRow {
             id,
             enrolled_at: now,
             hostname: hostname(number),
@@ -47,7 +48,9 @@ pub fn join_all(site: &Site, count: usize, now: Timestamp) -> anyhow::Result<Vec
             revoked_at: None,
             device: None,
             revoked_because: None,
-        });
+        };
+        batch.put_waiting(now, &format!("endpoint:{id}"), What::of_endpoint(&row));
+        batch.put_endpoint(&row);
         let mut chain = authority.chain(issued.certificate);
         let roots = chain.split_off(2);
         let key = rustls_pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());

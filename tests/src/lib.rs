@@ -10,6 +10,7 @@ pub mod hostile;
 pub mod machine;
 pub mod measured;
 pub mod packages;
+pub mod power;
 pub mod programs;
 pub mod published;
 pub mod site;

@@ -112,6 +112,11 @@ impl Running {
         self.child.wait().expect("our own process");
     }
 
+    /// Waits until it has ended by itself.
+    pub fn wait(&mut self) {
+        self.child.wait().expect("our own process");
+    }
+
     /// Asks it to stop, and waits for its exit status.
     pub fn stop(&mut self) -> Option<i32> {
         let id = rustix::process::Pid::from_child(&self.child);

@@ -35,7 +35,8 @@ impl Shelves {
         let mut after = 0;
         loop {
             let page = self.chronicle_lines(after, PAGE)?;
-            let Some((last, _)) = page.last() else { return Ok(()) };
+            // A key that is no number reads as the largest: behind it nothing comes that fits.
+            let Some((last, _)) = page.last().filter(|(last, _)| *last > after) else { return Ok(()) };
             after = *last;
             for (number, line) in &page {
                 let entry = parse(*number, line)?;

@@ -122,3 +122,15 @@ async fn a_store_of_before_the_log_begins_with_what_stood_in_it() {
         assert_eq!(store.get(b"meta/format").unwrap().as_deref(), Some(form.as_bytes()));
     }
 }
+
+#[tokio::test]
+async fn a_key_that_is_no_number_is_told_and_ends_every_walk() {
+    let collector = collector();
+    import(&collector, 1).await;
+    let mut batch = Batch::default();
+    batch.put("chronicle/entry/zzz", "{}");
+    collector.shelves.commit(batch).unwrap();
+    let verdict = verifying::of_store(&collector.shelves, &[]).unwrap().unwrap();
+    assert!(!verdict.is_sound());
+    assert!(Standing::at(&collector.shelves, Timestamp::MAX).is_err(), "what cannot be read is no standing");
+}

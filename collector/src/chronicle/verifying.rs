@@ -308,7 +308,8 @@ pub fn of_store(shelves: &Shelves, anchors: &[Anchor]) -> Result<Option<Verdict>
     let mut any = false;
     loop {
         let page = shelves.chronicle_lines(after, PAGE)?;
-        let Some((last, _)) = page.last() else { break };
+        // A key that is no number reads as the largest: behind it nothing comes that fits.
+        let Some((last, _)) = page.last().filter(|(last, _)| *last > after) else { break };
         after = *last;
         any = true;
         for (place, line) in &page {
