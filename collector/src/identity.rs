@@ -147,14 +147,15 @@ impl Gate {
         }
     }
 
-    /// Whoever calls with a certificate that is welcome, and that has not ended before `now`: a connection outlives it.
+    /// Whoever calls with a certificate that is welcome, and that holds `now`: a connection outlives it, and our clock may
+    /// have stood later when it was made.
     fn caller<'a, T>(&self, request: &'a Request<T>, now: Timestamp) -> Result<&'a Caller, Status> {
         let caller = self.known_caller(request)?;
         let life = request.extensions().get::<Peer>().and_then(|peer| peer.life);
-        if life.is_none_or(|life| life.has_ended(now)) {
+        if life.is_none_or(|life| !life.holds(now)) {
             let mut status = Status::permission_denied(
-                "this certificate has ended; an agent renews it by itself, a person needs a new one from \
-                 `daicho-collector operator NAME`",
+                "this certificate has ended, or has not begun by this collector's clock; an agent renews it by itself, \
+                 a person needs a new one from `daicho-collector operator NAME`",
             );
             let reason = tonic::metadata::MetadataValue::from_static(CERTIFICATE_ENDED);
             status.metadata_mut().insert("daicho-reason", reason);

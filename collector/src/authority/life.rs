@@ -22,9 +22,9 @@ impl Life {
         Some(Life { from: second(validity.not_before)?, until: second(validity.not_after)? })
     }
 
-    /// Whether it has ended.
-    pub fn has_ended(&self, now: Timestamp) -> bool {
-        now > self.until
+    /// Whether it holds: it has begun and has not ended.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.from <= now && now <= self.until
     }
 
     /// A third is left, or it has not begun: the clock stood later when it was made.
@@ -35,7 +35,7 @@ impl Life {
 
     /// The moment at which an agent's certificate is checked. One that has not begun was made by us when our clock stood
     /// later: its serial says that it is ours, so its first second counts. One that ended counts as in its last second
-    /// for as long as the hospital's `grace`: it may then do nothing but be renewed.
+    /// for as long as the hospital's `grace`. Either may do nothing but be renewed.
     pub fn checked_at(&self, now: Timestamp, grace: SignedDuration) -> Timestamp {
         let last = self.until.checked_add(grace).unwrap_or(Timestamp::MAX);
         if now > self.until && now <= last { self.until } else { now.max(self.from) }

@@ -1,7 +1,6 @@
 //! The fuzzer: libFuzzer's loop around one target, which the environment names (see tests/fuzz/run).
 #![no_main]
 
-use std::backtrace::Backtrace;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -20,8 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
     let laid = LAID.get_or_init(|| {
         // A panic of a library that our code catches is no finding; libFuzzer's own hook would end the program at once.
         std::panic::set_hook(Box::new(|panic| {
-            let said = format!("{panic}\n{}", Backtrace::force_capture());
-            *SAID.lock().unwrap_or_else(PoisonError::into_inner) = said;
+            *SAID.lock().unwrap_or_else(PoisonError::into_inner) = panic.to_string();
         }));
         let name = std::env::var(TARGET).unwrap_or_default();
         let target = TARGETS.iter().find(|target| target.name == name);

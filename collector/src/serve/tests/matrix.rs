@@ -10,8 +10,13 @@ use rcgen::{
 use rustls_pki_types::pem::PemObject as _;
 
 use super::*;
+use crate::identity::permissions::PERMISSIONS;
+use crate::identity::roles::ROLES;
 
 const DAY: i64 = 86_400;
+
+/// An endpoint that nobody knows.
+const NOBODY: &str = "urn:daicho:endpoint:00000000-0000-4000-8000-00000000dead";
 
 /// Far longer than anything here takes.
 const NEVER: Duration = Duration::from_secs(20);
@@ -170,6 +175,8 @@ async fn every_wrong_certificate_is_refused_and_told_with_its_address() {
         ("ended, a person's", Some(lived(-20, -1, person))),
         ("ended long ago, an agent's", Some(lived(-800, -700, endpoint))),
         ("not yet begun, a person's", Some(lived(1, 20, person))),
+        ("not yet begun, an agent's", Some(lived(1, 20, endpoint))),
+        ("in the name of nobody who joined", Some(stolen.sign(&named(&[NOBODY], client.clone())))),
         ("revoked", Some(revoked.identity())),
     ];
     // Who is let in and then refused: no certificate is no lie, and who is welcome is asked behind the door.
@@ -180,6 +187,8 @@ async fn every_wrong_certificate_is_refused_and_told_with_its_address() {
         "of another kind of name",
         "of our authority, and not issued",
         "of a person, and not issued",
+        "not yet begun, an agent's",
+        "in the name of nobody who joined",
         "revoked",
     ];
     for (case, identity) in cases {
@@ -205,6 +214,46 @@ async fn whoever_is_known_asks_for_nothing_beyond_its_part() {
     let channel = hall.connect(Some(hall.operator("suzuki"))).await.unwrap();
     let refused = send(&mut IntakeClient::new(channel), report(1, 1..=1)).await.unwrap_err();
     assert_eq!((refused.code(), lines.refusals()), (Code::PermissionDenied, 2));
+}
+
+/// Calls a method with an empty message, whatever it takes.
+async fn called(channel: Channel, method: &str) -> Result<(), Status> {
+    let path = format!("/daicho.v1.{method}").parse().unwrap();
+    let mut client = tonic::client::Grpc::new(channel);
+    client.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<(), ()>::default();
+    client.unary(Request::new(()), path, codec).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn whoever_lacks_the_role_that_a_method_needs_is_refused_and_told_for_each_of_them() {
+    let lines = Lines::default();
+    let _guard = lines.listen();
+    let hall = Hall::open().await;
+    let agent = hall.enrol(&hall.token(3_600).await).await.unwrap();
+    let mut callers = vec![(None, hall.connect(Some(agent.identity())).await.unwrap())];
+    for role in ROLES {
+        let name = format!("{role:?}").to_lowercase();
+        let section = (role == Role::SectionHead).then(|| "Ward 3".to_owned());
+        let order = Order::Operator { name: name.clone(), roles: [role].into(), section };
+        carry_out(&hall.running.house, order).await.unwrap();
+        callers.push((Some(role), hall.connect(Some(hall.operator(&name))).await.unwrap()));
+    }
+    let mut refused = 0;
+    for (method, allowed) in PERMISSIONS {
+        for (role, channel) in &callers {
+            if role.is_some_and(|role| allowed.contains(&role)) {
+                continue;
+            }
+            let before = lines.refusals();
+            let status = called(channel.clone(), method).await.unwrap_err();
+            assert_eq!(status.code(), Code::PermissionDenied, "{role:?} asks {method}: {status}");
+            told(&lines, before, method).await;
+            refused += 1;
+        }
+    }
+    println!("{refused} calls of {} methods refused and told", PERMISSIONS.len());
+    assert!(refused > PERMISSIONS.len());
 }
 
 #[tokio::test]
