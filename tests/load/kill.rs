@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use daicho_tests::drill::{self, Count};
 use daicho_tests::machine::Machine;
-use daicho_tests::programs::{Running, command, expect, run, until};
+use daicho_tests::programs::{PATIENCE, Running, command, expect, run, until};
 use daicho_tests::site::Site;
 
 /// Kills of each program, unless DAICHO_KILLS says how many; and events for each of them, as many as an agent takes.
@@ -49,7 +49,8 @@ fn kills_lose_nothing_that_was_acknowledged_and_count_nothing_twice() {
     // A last life, so that the lines appended since the last start are read too.
     agent.kill();
     agent = start_agent(&agent_folder, machine.root(), &events);
-    agent.wait_for_line("Drill finished.");
+    // Where it was killed all the time it has most of them still before it.
+    agent.wait_for_line_within(PATIENCE * 10, "Drill finished.");
     let data = agent_folder.to_str().expect("a temporary path is text");
     until("the agent to have nothing left to send", || {
         let status = run("daicho-agent", &["status", "--format", "json", "--data", data]);

@@ -74,10 +74,15 @@ impl Running {
 
     /// Waits for a line of its log that contains `part`.
     pub fn wait_for_line(&mut self, part: &str) -> String {
+        self.wait_for_line_within(PATIENCE, part)
+    }
+
+    /// The same, for what may take longer.
+    pub fn wait_for_line_within(&mut self, patience: Duration, part: &str) -> String {
         if let Some(line) = self.seen.iter().find(|line| line.contains(part)) {
             return line.clone();
         }
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + patience;
         loop {
             match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
