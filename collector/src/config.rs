@@ -26,6 +26,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// How long certificates live.
     pub authority: crate::authority::Config,
+    /// How long what is kept is kept.
+    pub retention: crate::retention::Config,
     /// Who is told of what, and how.
     pub alerts: crate::alerts::Config,
     /// Log lines, metrics, health.
@@ -39,6 +41,7 @@ impl Default for Config {
             names: vec!["localhost".to_owned()],
             store: StoreConfig::Folder { path: PathBuf::from("store") },
             authority: crate::authority::Config::default(),
+            retention: crate::retention::Config::default(),
             alerts: crate::alerts::Config::default(),
             telemetry: crate::telemetry::Config::default(),
         }
@@ -130,6 +133,17 @@ impl Config {
             let days = self.authority.grace_days;
             return Some(("grace_days", format!("{days} is out of range, expected 0 to 1825")));
         }
+        let kept = self.retention;
+        let days = [
+            ("events_days", kept.events_days),
+            ("deliveries_days", kept.deliveries_days),
+            ("violations_days", kept.violations_days),
+        ];
+        if let Some((key, days)) =
+            days.into_iter().find(|(_, days)| (1..crate::retention::Config::DAYS_MIN).contains(days))
+        {
+            return Some((key, format!("{days} is too few, expected 0 (for ever) or at least 90")));
+        }
         if let Some(listen) = self.telemetry.listen.filter(|listen| !listen.ip().is_loopback()) {
             let problem = format!("{listen} is no loopback address, expected 127.0.0.1:PORT or [::1]:PORT");
             return Some(("listen", problem));
@@ -169,6 +183,7 @@ mod tests {
         check("names = [\"a b\"]\n", &["`names`", "a b", "expected"]);
         check("[authority]\nendpoint_days = 0\n", &["line 2", "`endpoint_days`", "0", "2 to 825"]);
         check("[authority]\ngrace_days = 2000\n", &["line 2", "`grace_days`", "2000", "0 to 1825"]);
+        check("[retention]\nevents_days = 30\n", &["line 2", "`events_days`", "30", "at least 90"]);
         check("[telemetry]\nlisten = \"0.0.0.0:9464\"\n", &["0.0.0.0:9464", "loopback"]);
     }
 }

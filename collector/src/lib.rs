@@ -20,6 +20,7 @@ pub mod identity;
 pub mod intake;
 pub mod queries;
 pub mod report;
+pub mod retention;
 pub mod serve;
 pub mod shelves;
 pub mod store;

@@ -15,7 +15,7 @@ use crate::admin::{House, OrderError, control};
 use crate::authority::{Own, init, own};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::{alerts, chronicle, evaluation, grpc, intake, telemetry};
+use crate::{alerts, chronicle, evaluation, grpc, intake, retention, telemetry};
 
 #[cfg(test)]
 mod tests;
@@ -114,6 +114,7 @@ pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result
         let clock = Arc::clone(&keeper.collector.clock);
         own::keep(shown, &keeper.data, &keeper.authority, &keeper.config.names, clock).await;
     });
+    tasks.spawn(retention::run(Arc::clone(collector), house.config.retention, stop.subscribe()));
     let heard = Arc::clone(collector);
     tasks.spawn(async move { intake::keep_heard(&heard).await });
 

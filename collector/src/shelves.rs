@@ -403,6 +403,14 @@ impl Batch {
         self.put_json(&format!("history/{}//{number:08x}", by_device(key)), step);
     }
 
+    /// Forgets a violation with the `steps` steps of its history.
+    pub fn remove_violation(&mut self, key: &str, steps: usize) {
+        self.remove(format!("violation/{}", by_device(key)));
+        for number in 0..steps {
+            self.remove(format!("history/{}//{number:08x}", by_device(key)));
+        }
+    }
+
     /// Writes what the rules say of a device.
     pub fn put_verdicts(&mut self, verdicts: &DeviceVerdicts) {
         self.put_json(&verdicts_key(&verdicts.device), verdicts);
@@ -468,6 +476,15 @@ impl LogEntry {
 /// Where an event lies in the log.
 pub fn log_key(id: ObservationId) -> String {
     format!("log/{}/{:016x}/{:016x}", id.endpoint, id.incarnation, id.sequence)
+}
+
+/// An event's incarnation and sequence number, and when it came; `None` of what is no event.
+pub fn log_place(key: &[u8], value: &[u8]) -> Option<(u64, u64, Timestamp)> {
+    let mut parts = std::str::from_utf8(key).ok()?.split('/').skip(2);
+    let mut number = || u64::from_str_radix(parts.next()?, 16).ok();
+    let (incarnation, sequence) = (number()?, number()?);
+    let (micros, _) = value.split_first_chunk::<8>()?;
+    Some((incarnation, sequence, time::from_wire(i64::from_be_bytes(*micros))))
 }
 
 /// `rule/device/subject` as `device/rule/subject`, so that one device's violations lie together.

@@ -108,6 +108,9 @@ impl Standing {
             What::DeviceCeased { device } => {
                 self.devices.remove(device);
             }
+            What::Forgotten { violations } => {
+                self.violations.retain(|key, _| !violations.contains(key));
+            }
             What::LedgerVersion { version, digest } => self.ledgers.push((version.clone(), *digest)),
             What::OperatorCertificate { name, roles, section, .. } => {
                 let person = Person { roles: roles.clone(), section: section.clone(), revoked: false };

@@ -93,6 +93,12 @@ pub enum What {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         details: BTreeMap<String, String>,
     },
+    /// Violations that had long been resolved are kept no longer: their rows and histories are gone, their lives stay in
+    /// the entries before this one.
+    Forgotten {
+        /// Their keys.
+        violations: Vec<String>,
+    },
     /// The officer's approvals of rows of the ledger (exceptions, external media) began or ended.
     Approvals {
         /// SHA-256 of each new approval as it is kept, by what its row allows.

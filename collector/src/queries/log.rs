@@ -91,6 +91,9 @@ fn is_about(what: &What, device: &str) -> bool {
             same(&violation.device)
         }
         What::Verdicts { device, .. } | What::DeviceCeased { device } => same(device),
+        What::Forgotten { violations } => {
+            violations.iter().any(|key| key.split('/').nth(1).is_some_and(same))
+        }
         What::EndpointJoined { hostname, device, .. } => {
             same(hostname) || device.as_deref().is_some_and(same)
         }

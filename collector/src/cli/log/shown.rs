@@ -30,6 +30,7 @@ pub(super) fn kind(kind: &str, context: &Context) -> String {
         "violation_step" => ("違反", "violation"),
         "violation_taken" => ("記録開始前の違反", "violation from before"),
         "verdicts" => ("判定", "verdicts"),
+        "forgotten" => ("保存期間が過ぎた違反", "violations kept no longer"),
         "device_ceased" => ("機器がなくなった", "device gone"),
         "ledger_version" => ("台帳", "ledger"),
         "decision" => ("決定", "decision"),
@@ -81,6 +82,10 @@ pub(super) fn what(entry: &Entry, context: &Context) -> String {
             format!("{device}: {}", said.chain(gone).collect::<Vec<_>>().join(", "))
         }
         What::DeviceCeased { device } => device.clone(),
+        What::Forgotten { violations } => {
+            let keys: Vec<String> = violations.iter().map(|key| short_key(key)).collect();
+            keys.join(", ")
+        }
         What::LedgerVersion { version, .. } => {
             let note = version.note.as_deref().map(|note| format!(" — {note}")).unwrap_or_default();
             let (ja, en) = (format!("第{}版", version.number), format!("version {}", version.number));
