@@ -13,6 +13,8 @@ use crate::clock::Clock;
 
 mod welcome;
 
+pub use welcome::up_to;
+
 /// The server's side of every handshake. Sessions are not resumed: resumption would skip the client's certificate, and
 /// with it the revocation. An agent's certificate is let in for `grace` after its end, to be renewed.
 pub fn server(

@@ -112,7 +112,8 @@ impl ClientCertVerifier for Welcome {
     }
 }
 
-fn up_to(
+/// Who checks a client's chain up to one of these roots, as RFC 5280 and the key's use for clients have it.
+pub fn up_to(
     roots: Vec<CertificateDer<'static>>,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, Error> {
