@@ -259,12 +259,24 @@ impl Authority {
         now: Timestamp,
         days: u32,
     ) -> Result<Issued, AuthorityError> {
+        self.sign_next(id, request, now, days, None)
+    }
+
+    /// The same in the place of one that ends `before`: it does not end earlier than that.
+    pub(crate) fn sign_next(
+        &self,
+        id: EndpointId,
+        request: &[u8],
+        now: Timestamp,
+        days: u32,
+        before: Option<Timestamp>,
+    ) -> Result<Issued, AuthorityError> {
         let asked = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(request))
             .map_err(|error| AuthorityError::Request(error.to_string()))?;
         if asked.public_key.algorithm() != &rcgen::PKCS_ECDSA_P256_SHA256 {
             return Err(AuthorityError::Request("its key is not ECDSA P-256".to_owned()));
         }
-        let (params, serial, not_after) = profile::endpoint(id, now, self.last(), days)?;
+        let (params, serial, not_after) = profile::endpoint(id, now, self.within(), days, before)?;
         let signed = CertificateSigningRequestParams { params, public_key: asked.public_key }
             .signed_by(&self.trust().signs.issuer)?;
         Ok(Issued { certificate: signed.der().clone(), serial, not_after })
@@ -277,17 +289,18 @@ impl Authority {
         roles: &BTreeSet<Role>,
         now: Timestamp,
     ) -> Result<(Issued, String), AuthorityError> {
-        self.make(profile::operator(name, roles, now, self.last())?)
+        self.make(profile::operator(name, roles, now, self.within())?)
     }
 
     /// A certificate and a new key (PEM) for this collector under these names.
     pub fn make_server(&self, names: &[String], now: Timestamp) -> Result<(Issued, String), AuthorityError> {
-        self.make(profile::server(names, now, self.last())?)
+        self.make(profile::server(names, now, self.within())?)
     }
 
-    /// The last second of whatever this authority signs: its own.
-    fn last(&self) -> Timestamp {
-        Life::of(&self.trust().signs.issuing).map_or(Timestamp::MIN, |life| life.until)
+    /// What bounds the life of whatever this authority signs: its own.
+    fn within(&self) -> Life {
+        let none = Life { from: Timestamp::MIN, until: Timestamp::MIN };
+        Life::of(&self.trust().signs.issuing).unwrap_or(none)
     }
 
     fn make(

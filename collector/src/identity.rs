@@ -19,7 +19,7 @@ pub mod roles;
 
 pub use roles::{Operator, Role};
 
-/// The reason for a program when a certificate has ended: an agent then renews it.
+/// The reason for a program when a certificate has ended or has not begun: an agent then renews it.
 pub const CERTIFICATE_ENDED: &str = "certificate_ended";
 
 /// The owner of a certificate that our authority signed.
@@ -191,7 +191,7 @@ impl Gate {
         self.endpoint_of(request, caller)
     }
 
-    /// The endpoint that calls to have its certificate renewed, which may have ended: TLS let in whom the grace covers.
+    /// The endpoint that calls to have its certificate renewed, which may have ended or not begun: TLS let in whom the grace covers.
     pub fn endpoint_to_renew<T>(&self, request: &Request<T>) -> Result<EndpointId, Status> {
         let caller = self.known_caller(request)?;
         self.endpoint_of(request, caller)

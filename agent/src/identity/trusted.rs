@@ -111,4 +111,33 @@ mod tests {
         assert_eq!(checked(150, 500), 150, "the collector's clock was early when it made ours");
         assert_eq!(checked(5, 500), 100);
     }
+
+    #[test]
+    fn a_collector_of_another_name_is_refused_and_told() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(["daicho.hospital.example".to_owned()]).unwrap();
+        params.is_ca = rcgen::IsCa::ExplicitNoCa;
+        let mut above = rcgen::CertificateParams::default();
+        above.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let root_key = rcgen::KeyPair::generate().unwrap();
+        let root = above.self_signed(&root_key).unwrap().der().clone();
+        let shown = params.signed_by(&key, &rcgen::Issuer::new(above, root_key)).unwrap().der().clone();
+        let life = Life::of(&shown).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let trusted = Trusted::new(&[root], life.from, provider).unwrap();
+        let asked = |name: &str| {
+            let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_795_000_000));
+            let name = ServerName::try_from(name.to_owned()).unwrap();
+            trusted.verify_server_cert(&shown, &[], &name, &[], now)
+        };
+        assert!(asked("daicho.hospital.example").is_ok());
+        for name in ["daicho.other.example", "hospital.example", "192.0.2.1"] {
+            let error = std::io::Error::other(asked(name).unwrap_err());
+            let trouble = crate::uplink::trouble::Trouble::of_connection(&error);
+            assert_eq!(trouble, crate::uplink::trouble::Trouble::WrongName, "{name}");
+        }
+        let told =
+            crate::uplink::trouble::Trouble::WrongName.text(&"daicho.other.example:8443".parse().unwrap());
+        assert!(told.en.contains("not for the name daicho.other.example"), "{}", told.en);
+    }
 }

@@ -126,10 +126,11 @@ impl Enrolment for Enrolling {
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<EnrolAnswer>, Status> {
         let id = self.collector.gate.endpoint_to_renew(&request)?;
         let now = self.collector.clock.now();
+        let before = request.extensions().get::<Peer>().and_then(|peer| peer.life).map(|life| life.until);
         let request = request.into_inner().certificate_request;
         let issued = self
             .authority
-            .sign_endpoint(id, &request, now, self.days)
+            .sign_next(id, &request, now, self.days, before)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let _one_at_a_time = self.collector.enrolling.lock().await;
         let row = self.collector.shelves.endpoint(id).map_err(unavailable)?;

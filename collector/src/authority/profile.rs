@@ -11,7 +11,7 @@ use rcgen::{
 };
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::AuthorityError;
+use super::{AuthorityError, Life};
 use crate::identity::Role;
 
 /// A certificate is valid from an hour before it was made, for endpoints whose clocks are late.
@@ -51,7 +51,7 @@ pub(super) fn issuing(now: Timestamp) -> Result<Profile, AuthorityError> {
     authority("Daicho issuing authority", now, ISSUING_DAYS, BasicConstraints::Constrained(0))
 }
 
-pub(super) fn server(names: &[String], now: Timestamp, last: Timestamp) -> Result<Profile, AuthorityError> {
+pub(super) fn server(names: &[String], now: Timestamp, within: Life) -> Result<Profile, AuthorityError> {
     let first = names.first().ok_or_else(|| AuthorityError::Name(String::new()))?;
     let alternatives = names.iter().map(|name| match name.parse::<IpAddr>() {
         Ok(address) => Ok(SanType::IpAddress(address)),
@@ -59,17 +59,30 @@ pub(super) fn server(names: &[String], now: Timestamp, last: Timestamp) -> Resul
         Err(_) => Err(AuthorityError::Name(name.clone())),
     });
     let alternatives = alternatives.collect::<Result<Vec<_>, _>>()?;
-    leaf(first, alternatives, ExtendedKeyUsagePurpose::ServerAuth, now, last, SERVER_DAYS)
+    leaf(first, alternatives, ExtendedKeyUsagePurpose::ServerAuth, now, within, SERVER_DAYS)
 }
 
+/// Where it takes the place of one that ends `before`, it does not end earlier: a collector whose clock is years late
+/// would else sign what ended years ago once the clock is right, and with that lock its owner out.
 pub(super) fn endpoint(
     id: EndpointId,
     now: Timestamp,
-    last: Timestamp,
+    within: Life,
     days: u32,
+    before: Option<Timestamp>,
 ) -> Result<Profile, AuthorityError> {
     let uri = ascii(&format!("urn:daicho:endpoint:{id}"))?;
-    leaf(&id.to_string(), vec![SanType::URI(uri)], ExtendedKeyUsagePurpose::ClientAuth, now, last, days)
+    let (mut params, serial, not_after) = leaf(
+        &id.to_string(),
+        vec![SanType::URI(uri)],
+        ExtendedKeyUsagePurpose::ClientAuth,
+        now,
+        within,
+        days,
+    )?;
+    let not_after = before.map_or(not_after, |before| not_after.max(before.min(within.until)));
+    params.not_after = moment(not_after)?;
+    Ok((params, serial, not_after))
 }
 
 /// Operators' names are file names and parts of a URI: letters, digits, `-`, `_` and `.` inside.
@@ -78,7 +91,7 @@ pub(super) fn operator(
     name: &str,
     roles: &BTreeSet<Role>,
     now: Timestamp,
-    last: Timestamp,
+    within: Life,
 ) -> Result<Profile, AuthorityError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 64 || name.starts_with('.') || !name.chars().all(plain) {
@@ -87,7 +100,7 @@ pub(super) fn operator(
     let uri = ascii(&format!("urn:daicho:operator:{name}"))?;
     let alternatives = vec![SanType::URI(uri)];
     let (mut params, serial, not_after) =
-        leaf(name, alternatives, ExtendedKeyUsagePurpose::ClientAuth, now, last, OPERATOR_DAYS)?;
+        leaf(name, alternatives, ExtendedKeyUsagePurpose::ClientAuth, now, within, OPERATOR_DAYS)?;
     // A distinguished name of rcgen keeps one value of each kind.
     let roles: Vec<&str> = roles.iter().map(|role| role.name()).collect();
     params.distinguished_name.push(DnType::OrganizationalUnitName, roles.join("+"));
@@ -100,7 +113,8 @@ fn authority(
     days: u32,
     depth: BasicConstraints,
 ) -> Result<Profile, AuthorityError> {
-    let (mut params, serial, not_after) = common(name, now, Timestamp::MAX, days)?;
+    let always = Life { from: Timestamp::MIN, until: Timestamp::MAX };
+    let (mut params, serial, not_after) = common(name, now, always, days)?;
     params.is_ca = IsCa::Ca(depth);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     Ok((params, serial, not_after))
@@ -111,10 +125,10 @@ fn leaf(
     alternatives: Vec<SanType>,
     purpose: ExtendedKeyUsagePurpose,
     now: Timestamp,
-    last: Timestamp,
+    within: Life,
     days: u32,
 ) -> Result<Profile, AuthorityError> {
-    let (mut params, serial, not_after) = common(name, now, last, days)?;
+    let (mut params, serial, not_after) = common(name, now, within, days)?;
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![purpose];
@@ -122,9 +136,10 @@ fn leaf(
     Ok((params, serial, not_after))
 }
 
-/// It ends after so many days, and not later than `last`: what outlived its authority would be refused unseen.
-fn common(name: &str, now: Timestamp, last: Timestamp, days: u32) -> Result<Profile, AuthorityError> {
-    let not_after = last.min(now + SignedDuration::from_hours(24 * i64::from(days)));
+/// It ends after so many days, and lies `within` its authority's life: what outlived that, or began before it where a
+/// clock went back, would be refused unseen.
+fn common(name: &str, now: Timestamp, within: Life, days: u32) -> Result<Profile, AuthorityError> {
+    let not_after = within.until.min(now + SignedDuration::from_hours(24 * i64::from(days)));
     let mut subject = DistinguishedName::new();
     subject.push(DnType::CommonName, name);
     let mut serial = [0_u8; 16];
@@ -134,7 +149,7 @@ fn common(name: &str, now: Timestamp, last: Timestamp, days: u32) -> Result<Prof
     let mut params = CertificateParams::default();
     params.distinguished_name = subject;
     params.serial_number = Some(SerialNumber::from_slice(&serial));
-    params.not_before = moment(now - BACKDATED)?;
+    params.not_before = moment(within.from.max(now - BACKDATED))?;
     params.not_after = moment(not_after)?;
     params.use_authority_key_identifier_extension = true;
     Ok((params, data_encoding::HEXLOWER.encode(&serial), not_after))

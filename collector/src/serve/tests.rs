@@ -198,6 +198,46 @@ async fn two_who_use_one_token_at_once_are_not_both_let_in() {
     assert_eq!([one.is_ok(), other.is_ok()].into_iter().filter(|joined| *joined).count(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_64_who_use_one_token_at_once_one_is_let_in_and_the_token_lies_hashed() {
+    let hall = Arc::new(Hall::open().await);
+    let token = hall.token(3_600).await;
+    // One connection each: all are open before the first asks.
+    let mut clients = Vec::new();
+    for _ in 0..16 {
+        clients.push(EnrolmentClient::new(hall.connect(None).await.unwrap()));
+    }
+    let begin = Arc::new(tokio::sync::Barrier::new(64));
+    let mut asking = JoinSet::new();
+    for number in 0..64 {
+        let (mut client, begin, token) = (clients[number % 16].clone(), Arc::clone(&begin), token.clone());
+        asking.spawn(async move {
+            let (certificate_request, _) = request();
+            let asked = EnrolRequest { token, certificate_request, ..EnrolRequest::default() };
+            begin.wait().await;
+            client.enrol(asked).await.map_err(|status| status.code())
+        });
+    }
+    let answers = asking.join_all().await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
+    let shelves = &hall.running.house.collector.shelves;
+    assert_eq!(shelves.endpoints().unwrap().len(), 1);
+    drop(clients);
+    let secret = token.split('-').nth(1).unwrap().as_bytes().to_vec();
+    let mut files = vec![hall.folder.path().join("store")];
+    let mut read = 0;
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        read += bytes.len();
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{}", path.display());
+    }
+    assert!(read > 0, "the store was read");
+}
+
 #[tokio::test]
 async fn a_token_is_made_through_the_socket_of_the_running_collector() {
     let hall = Hall::open().await;

@@ -72,16 +72,35 @@ async fn a_revoked_endpoint_renews_nothing_within_the_grace() {
 }
 
 #[tokio::test]
-async fn a_clock_that_went_back_locks_nobody_out() {
+async fn a_certificate_that_has_not_begun_is_renewed_and_does_nothing_else() {
     let hall = Hall::open().await;
-    hall.later(3_650 * DAY);
-    let (agent, _) = hall.agent().await;
-    hall.later(-3_650 * DAY);
-    let refused = reports(&hall, &agent).await.unwrap_err();
-    assert_eq!((refused.code(), reason(&refused)), (Code::PermissionDenied, CERTIFICATE_ENDED));
-    // It begins in ten years, and is ours: one that holds takes its place.
+    hall.later(1_000 * DAY);
+    let (agent, mut open) = hall.agent().await;
+    hall.later(-1_000 * DAY);
+    for refused in
+        [reports(&hall, &agent).await.unwrap_err(), send(&mut open, report(1, [])).await.unwrap_err()]
+    {
+        assert_eq!((refused.code(), reason(&refused)), (Code::PermissionDenied, CERTIFICATE_ENDED));
+    }
     let renewed = renew(&hall, &agent).await.unwrap();
     assert!(reports(&hall, &renewed).await.is_ok());
+    hall.later(1_000 * DAY);
+    assert!(reports(&hall, &renewed).await.is_ok(), "it ends no earlier than the one before it");
+}
+
+#[tokio::test]
+async fn a_clock_that_went_back_before_the_authoritys_begin_locks_nobody_out() {
+    let hall = Hall::open().await;
+    let (agent, _) = hall.agent().await;
+    hall.later(-1_000 * DAY);
+    let first = renew(&hall, &agent).await.unwrap();
+    let refused = reports(&hall, &first).await.unwrap_err();
+    assert_eq!(reason(&refused), CERTIFICATE_ENDED, "our authority itself has not begun by this clock");
+    assert!(hall.running.house.authority.rotate_if_due(hall.clock.now()).unwrap(), "as each hour");
+    let renewed = renew(&hall, &first).await.unwrap();
+    assert!(reports(&hall, &renewed).await.is_ok());
+    hall.later(1_000 * DAY);
+    assert!(reports(&hall, &renewed).await.is_ok(), "it ends no earlier than the one before it");
 }
 
 #[tokio::test]

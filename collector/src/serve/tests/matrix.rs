@@ -50,6 +50,15 @@ impl Lines {
         tracing::subscriber::set_default(subscriber.finish())
     }
 
+    /// Whether a refused request was told with this caller and path.
+    fn told_with(&self, name: &str, path: &str) -> bool {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().any(|line| {
+            line.contains("Request refused.")
+                && ["127.0.0.1:", name, path].iter().all(|word| line.contains(word))
+        })
+    }
+
     fn refusals(&self) -> usize {
         self.told_as("Nobody was let in.") + self.told_as("Request refused.")
     }
@@ -160,6 +169,15 @@ async fn every_wrong_certificate_is_refused_and_told_with_its_address() {
         (params.not_before, params.not_after) = (at(from), at(until));
         stolen.sign(&params)
     };
+    let renamed = {
+        let neighbour = hall.enrol(&hall.token(3_600).await).await.unwrap();
+        let row =
+            hall.running.house.collector.shelves.endpoint(neighbour.id.parse().unwrap()).unwrap().unwrap();
+        let serial = data_encoding::HEXLOWER.decode(row.certificates[0].as_bytes()).unwrap();
+        let mut params = named(&[endpoint], client.clone());
+        params.serial_number = Some(rcgen::SerialNumber::from_slice(&serial));
+        stolen.sign(&params)
+    };
     let cases = [
         ("no certificate", None),
         ("another collector's agent", Some(stranger.identity())),
@@ -177,6 +195,7 @@ async fn every_wrong_certificate_is_refused_and_told_with_its_address() {
         ("not yet begun, a person's", Some(lived(1, 20, person))),
         ("not yet begun, an agent's", Some(lived(1, 20, endpoint))),
         ("in the name of nobody who joined", Some(stolen.sign(&named(&[NOBODY], client.clone())))),
+        ("of another agent's name, with a serial that is welcome", Some(renamed)),
         ("revoked", Some(revoked.identity())),
     ];
     // Who is let in and then refused: no certificate is no lie, and who is welcome is asked behind the door.
@@ -189,6 +208,7 @@ async fn every_wrong_certificate_is_refused_and_told_with_its_address() {
         "of a person, and not issued",
         "not yet begun, an agent's",
         "in the name of nobody who joined",
+        "of another agent's name, with a serial that is welcome",
         "revoked",
     ];
     for (case, identity) in cases {
@@ -231,17 +251,18 @@ async fn whoever_lacks_the_role_that_a_method_needs_is_refused_and_told_for_each
     let _guard = lines.listen();
     let hall = Hall::open().await;
     let agent = hall.enrol(&hall.token(3_600).await).await.unwrap();
-    let mut callers = vec![(None, hall.connect(Some(agent.identity())).await.unwrap())];
+    let mut callers = vec![(None, agent.id.clone(), hall.connect(Some(agent.identity())).await.unwrap())];
     for role in ROLES {
         let name = format!("{role:?}").to_lowercase();
         let section = (role == Role::SectionHead).then(|| "Ward 3".to_owned());
         let order = Order::Operator { name: name.clone(), roles: [role].into(), section };
         carry_out(&hall.running.house, order).await.unwrap();
-        callers.push((Some(role), hall.connect(Some(hall.operator(&name))).await.unwrap()));
+        let channel = hall.connect(Some(hall.operator(&name))).await.unwrap();
+        callers.push((Some(role), name, channel));
     }
     let mut refused = 0;
     for (method, allowed) in PERMISSIONS {
-        for (role, channel) in &callers {
+        for (role, name, channel) in &callers {
             if role.is_some_and(|role| allowed.contains(&role)) {
                 continue;
             }
@@ -249,6 +270,7 @@ async fn whoever_lacks_the_role_that_a_method_needs_is_refused_and_told_for_each
             let status = called(channel.clone(), method).await.unwrap_err();
             assert_eq!(status.code(), Code::PermissionDenied, "{role:?} asks {method}: {status}");
             told(&lines, before, method).await;
+            assert!(lines.told_with(name, method), "{name} asks {method}: told without its name");
             refused += 1;
         }
     }
