@@ -5,8 +5,9 @@ use daicho_tests::site::Site;
 use daicho_tests::virtual_machine::VirtualMachine;
 use serde_json::Value;
 
-/// What `systemd-analyze security` may say at most: 0 is shut, 10 is open.
-const EXPOSURE_MAX: f64 = 2.0;
+/// What `systemd-analyze security` may say at most: 0 is shut, 10 is open. The agent has to see what it tells of.
+const AGENT_EXPOSURE_MAX: f64 = 2.0;
+const COLLECTOR_EXPOSURE_MAX: f64 = 1.5;
 
 /// All that the agent's package, its service and its user leave on a disk carries this name.
 const TRACES: &str = "find / -xdev \\( -path /proc -o -path /sys -o -path /run -o -path /root \\) -prune -o -name '*daicho*' -print | sort";
@@ -55,7 +56,7 @@ fn the_agent_is_installed_joined_booted_upgraded_downgraded_removed_and_purged()
     machine.enrol(&site);
     wait_until_active(&machine, "the agent to start by itself once it joined");
     assert_owned_by_the_agent(&machine);
-    assert!(exposure(&machine, "daicho-agent") <= EXPOSURE_MAX);
+    assert!(exposure(&machine, "daicho-agent") <= AGENT_EXPOSURE_MAX);
     assert_eq!(machine.run("systemctl show -P WatchdogUSec -P Type daicho-agent"), "notify\n1min\n");
     the_service_sees_what_root_sees(&machine, &site);
 
@@ -139,7 +140,7 @@ fn the_collector_is_installed_made_served_upgraded_and_its_evidence_outlives_a_p
     assert!(!is_active(&machine, "daicho-collector"));
     machine.run("daicho-collector init --name localhost && systemctl start daicho-collector");
     assert_eq!(machine.run("systemctl show -P WatchdogUSec -P Type daicho-collector"), "notify\n1min\n");
-    assert!(exposure(&machine, "daicho-collector") <= EXPOSURE_MAX);
+    assert!(exposure(&machine, "daicho-collector") <= COLLECTOR_EXPOSURE_MAX);
     // What root orders while the collector rests must not shut the collector out afterwards.
     machine.run("daicho-collector token && systemctl stop daicho-collector && daicho-collector token");
     machine.run("systemctl start daicho-collector && daicho-collector token");
