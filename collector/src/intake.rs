@@ -9,10 +9,11 @@ use daicho_proto::observation::{Malformed, Observation, ObservationId};
 use daicho_proto::spool_trouble::SpoolTrouble;
 use daicho_proto::wire;
 use daicho_rules::record::EndpointRecord;
+use daicho_rules::record::clock::Told;
 use jiff::Timestamp;
 
 use crate::Collector;
-use crate::shelves::Cursor;
+use crate::shelves::{Cursor, ToldTo};
 use crate::store::writer::NotWritten;
 use crate::store::{Batch, StoreError};
 
@@ -92,6 +93,8 @@ struct Seat {
     cursor: Option<Cursor>,
     record: EndpointRecord,
     agent_version: Option<String>,
+    /// What it saw of ours it saw since then.
+    enrolled_at: Option<Timestamp>,
 }
 
 impl Seats {
@@ -119,6 +122,7 @@ pub async fn take(
         )));
     }
     let incarnation = report.incarnation;
+    let told = Told { received_at, agent_time_us: report.agent_time_us };
     let trouble = SpoolTrouble::from_wire(report.spool_trouble());
     let mut agent_version = report.agent_version;
     if let Some((end, _)) = agent_version.char_indices().nth(VERSION_CHARACTERS_MAX) {
@@ -163,8 +167,9 @@ pub async fn take(
     let taken = observations.len() - order.known;
     let mut batch = Batch::default();
     let fresh = observations.into_iter().skip(order.known);
-    fold(&mut current, endpoint, incarnation, fresh, received_at, &mut batch);
     let cursor = advance(current.cursor.take(), incarnation, order.durable_to + taken as u64);
+    let told_to = fold(&mut current, cursor.told_to, (endpoint, incarnation), fresh, told, &mut batch);
+    let cursor = Cursor { told_to, ..cursor };
     batch.put_json(&format!("cursor/{endpoint}"), &cursor);
     batch.put_json(&format!("record/{endpoint}/last_heard"), &received_at);
     if !agent_version.is_empty() && current.agent_version.as_ref() != Some(&agent_version) {
@@ -251,7 +256,12 @@ fn load(collector: &Collector, endpoint: EndpointId) -> Result<Seat, StoreError>
         spool_trouble: shelves.get(&format!("record/{endpoint}/spool_trouble"))?,
         ..EndpointRecord::default()
     };
-    Ok(Seat { cursor: shelves.cursor(endpoint)?, record, agent_version: shelves.agent_version(endpoint)? })
+    Ok(Seat {
+        cursor: shelves.cursor(endpoint)?,
+        record,
+        agent_version: shelves.agent_version(endpoint)?,
+        enrolled_at: shelves.endpoint(endpoint)?.map(|row| row.enrolled_at),
+    })
 }
 
 /// How a report lies to what is known.
@@ -309,27 +319,29 @@ fn same_events(
 }
 
 fn advance(cursor: Option<Cursor>, incarnation: u64, durable_to: u64) -> Cursor {
-    let mut former = Vec::new();
+    let (mut former, mut told_to) = (Vec::new(), ToldTo::default());
     if let Some(cursor) = cursor {
-        former = cursor.former;
+        (former, told_to) = (cursor.former, cursor.told_to);
         if cursor.incarnation != incarnation {
             former.push(cursor.incarnation);
             let excess = former.len().saturating_sub(FORMER_MAX);
             former.drain(..excess);
         }
     }
-    Cursor { incarnation, durable_to, former }
+    Cursor { incarnation, durable_to, former, told_to }
 }
 
-/// Folds observations into the record, and writes the parts that changed, and the events, into the batch.
+/// Folds observations into the record, and writes the parts that changed, and the events, into the batch. `told_to`: of
+/// which moments the endpoint surely told already. Answers these as they are afterwards.
 fn fold(
     seat: &mut Seat,
-    endpoint: EndpointId,
-    incarnation: u64,
+    mut told_to: ToldTo,
+    (endpoint, incarnation): (EndpointId, u64),
     fresh: impl Iterator<Item = Parsed>,
-    received_at: Timestamp,
+    told: Told,
     batch: &mut Batch,
-) {
+) -> ToldTo {
+    let received_at = told.received_at;
     let (mut media_changed, mut gaps_changed) = (false, false);
     let since = seat.record.since.clone();
     for (observation, wire) in fresh {
@@ -342,7 +354,17 @@ fn fold(
             Fact::Gap(_) => gaps_changed = true,
             _ => {}
         }
-        seat.record.fold(endpoint, incarnation, observation, received_at);
+        let observed_at = observation.observed_at;
+        let mut own = None;
+        // Each of these tells in order. Between them there is none: what waits of an inventory comes after the events.
+        let told_to = match &observation.fact {
+            Fact::MediumEvent(_) => &mut told_to.events,
+            Fact::Media(_) => &mut told_to.media,
+            _ => &mut own,
+        };
+        let wrong_clock = told.wrong_clock(observed_at, (*told_to).max(seat.enrolled_at));
+        *told_to = (*told_to).max(Some(observed_at.min(received_at)));
+        seat.record.fold(endpoint, incarnation, observation, received_at, wrong_clock);
     }
     let record = &mut seat.record;
     let part = |name: &str| format!("record/{endpoint}/{name}");
@@ -358,6 +380,7 @@ fn fold(
     put_part(batch, &part("sightings"), media_changed.then_some(&record.sightings));
     put_part(batch, &part("gaps"), gaps_changed.then_some(&record.gaps));
     put_part(batch, &part("since"), (record.since != since).then_some(&record.since));
+    told_to
 }
 
 fn put_part<T: serde::Serialize>(batch: &mut Batch, key: &str, part: Option<T>) {

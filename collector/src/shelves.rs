@@ -83,6 +83,18 @@ pub struct Cursor {
     /// Earlier lives, oldest first: one of them that comes back is the same identity alive twice.
     #[serde(default)]
     pub former: Vec<u64>,
+    /// Of which moments it told.
+    #[serde(default)]
+    pub told_to: ToldTo,
+}
+
+/// The latest moments of which an endpoint surely told: what comes from now on is not older, unless a clock was wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is named for what is told in order")]
+pub struct ToldTo {
+    pub events: Option<Timestamp>,
+    pub media: Option<Timestamp>,
 }
 
 /// One version of the ledger: who imported it, when, from what.

@@ -178,7 +178,6 @@ impl World {
 
     fn wrong_clock(&mut self, machine: usize) {
         self.count("wrong clocks");
-        self.oracle.a_clock_was_wrong = true;
         let second = 1_000_000;
         let span = [second, 3_600 * second, 40 * 86_400 * second, 3_650 * 86_400 * second];
         let span = span[self.chance.usize(0..span.len())];

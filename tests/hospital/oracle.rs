@@ -40,10 +40,8 @@ pub(crate) struct Oracle {
     excused: Vec<bool>,
     /// By machine: its disk spoiled a record. If that was the word that something had left, it is told again.
     spoiled: Vec<bool>,
-    /// Silence is counted by the collector's clock.
+    /// Silence is counted by the collector's clock, and how long a stick was not seen.
     pub(crate) collector_clock_was_wrong: bool,
-    /// Some clock was, once.
-    pub(crate) a_clock_was_wrong: bool,
     /// A backup of the collector.
     pub(crate) backup: Option<BTreeMap<Vec<u8>, Vec<u8>>>,
 }
@@ -177,8 +175,8 @@ impl World {
                     let never = self.oracle.versions[machine].is_none();
                     never || was_right
                 }
-                // How long a stick was not seen is a matter of clocks alone here: nobody waits for thirty days.
-                (OUTSIDE, Some(_)) => self.oracle.a_clock_was_wrong,
+                // Nobody waits for thirty days here: what a machine's wrong clock tells is no reason.
+                (OUTSIDE, Some(_)) => self.oracle.collector_clock_was_wrong,
                 _ => false,
             };
             if !possible {
@@ -271,8 +269,10 @@ impl World {
             }
         }
         let all = self.house.shelves().violations().expect("the disk reads");
+        // What the collector's own clock made of a stick stays, where a machine's was wrong too: nobody can tell any more.
+        let unsure = |rule: &str| rule == OUTSIDE && self.oracle.collector_clock_was_wrong;
         let open =
-            all.iter().filter(|violation| violation.state != State::Resolved && violation.rule != OUTSIDE);
+            all.iter().filter(|violation| violation.state != State::Resolved && !unsure(&violation.rule));
         let open: BTreeSet<String> = open.map(|violation| violation.key.clone()).collect();
         let missing: Vec<_> = expected.difference(&open).collect();
         let wrong: Vec<_> = open.difference(&expected).collect();

@@ -13,9 +13,11 @@ use daicho_proto::spool_trouble::SpoolTrouble;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub mod clock;
 pub mod hardware;
 mod writes;
 
+use clock::WrongClock;
 use hardware::Hardware;
 pub use writes::UseWrites;
 
@@ -145,6 +147,9 @@ pub struct Sighting {
     pub writes: Vec<UseWrites>,
     /// The observation that told of the last connection.
     pub observation: Option<ObservationId>,
+    /// The clock by which `last_at` was told is known to have been wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrong_clock: Option<WrongClock>,
 }
 
 /// What antivirus records say of one use of a medium.
@@ -172,25 +177,33 @@ impl EndpointRecord {
     pub fn take_document(&mut self, document: Document) {
         let observed_at = document.observed_at;
         for fact in document.into_facts() {
-            self.take(fact, observed_at, None);
+            self.take(fact, observed_at, None, None);
         }
         self.last_heard = Some(observed_at);
     }
 
     /// Takes one observation in. Taking the same one twice changes nothing: the intake lets each pass once.
+    /// `wrong_clock`: what is known against the clock by which it was observed.
     pub fn fold(
         &mut self,
         endpoint: EndpointId,
         incarnation: u64,
         observation: Observation,
         received_at: Timestamp,
+        wrong_clock: Option<WrongClock>,
     ) {
         let id = ObservationId { endpoint, incarnation, sequence: observation.sequence };
-        self.take(observation.fact, observation.observed_at, Some(id));
+        self.take(observation.fact, observation.observed_at, Some(id), wrong_clock);
         self.last_heard = Some(received_at);
     }
 
-    fn take(&mut self, fact: Fact, observed_at: Timestamp, observation: Option<ObservationId>) {
+    fn take(
+        &mut self,
+        fact: Fact,
+        observed_at: Timestamp,
+        observation: Option<ObservationId>,
+        wrong_clock: Option<WrongClock>,
+    ) {
         fn held<T>(
             look: Look<T>,
             observed_at: Timestamp,
@@ -218,14 +231,14 @@ impl EndpointRecord {
             Fact::Software(look) => self.software = held(look, observed_at, observation),
             Fact::Media(look) => {
                 if let Some(media) = look.value() {
-                    self.sight_all(media, look.is_complete(), observed_at, observation);
+                    self.sight_all(media, look.is_complete(), observed_at, observation, wrong_clock);
                 }
                 self.media = held(look, observed_at, observation);
             }
             Fact::MediumEvent(event) => {
                 let present = event.action != MediumAction::Left;
                 let begins = event.action == MediumAction::Arrived;
-                self.sight(&event.medium, present, begins, observed_at, observation);
+                self.sight(&event.medium, (present, begins), observed_at, observation, wrong_clock);
             }
             Fact::Gap(gap) => {
                 self.gaps.push(gap);
@@ -241,9 +254,11 @@ impl EndpointRecord {
         complete: bool,
         observed_at: Timestamp,
         observation: Option<ObservationId>,
+        wrong_clock: Option<WrongClock>,
     ) {
         for medium in media {
-            self.sight(medium, medium.seen == MediumSeen::Present, false, observed_at, observation);
+            let present = medium.seen == MediumSeen::Present;
+            self.sight(medium, (present, false), observed_at, observation, wrong_clock);
         }
         if complete {
             let here = |known: &Medium| {
@@ -258,10 +273,10 @@ impl EndpointRecord {
     fn sight(
         &mut self,
         medium: &Medium,
-        present: bool,
-        begins: bool,
+        (present, begins): (bool, bool),
         observed_at: Timestamp,
         observation: Option<ObservationId>,
+        wrong_clock: Option<WrongClock>,
     ) {
         let from_record = medium.seen == MediumSeen::Record;
         let told = if from_record {
@@ -299,6 +314,7 @@ impl EndpointRecord {
                     .collect(),
                 writes: UseWrites::of(medium, attached_at, observed_at).into_iter().collect(),
                 observation,
+                wrong_clock,
             });
             return;
         };
@@ -330,8 +346,10 @@ impl EndpointRecord {
                 sighting.found_afterwards = from_record;
             }
         }
-        if last_at >= sighting.last_at {
-            sighting.last_at = last_at;
+        // What a clock that was right tells of now takes the place of what a wrong one told, also of a later time.
+        let righted = sighting.wrong_clock.is_some() && wrong_clock.is_none() && !from_record;
+        if last_at >= sighting.last_at || righted {
+            (sighting.last_at, sighting.wrong_clock) = (last_at, wrong_clock);
             let remembered = std::mem::replace(&mut sighting.medium, medium.clone());
             let kept = &mut sighting.medium;
             kept.filesystem_uuid = kept.filesystem_uuid.take().or(remembered.filesystem_uuid);

@@ -149,7 +149,7 @@ impl World {
         self.sequence += 1;
         let observed_at = self.now();
         let observation = Observation { sequence: self.sequence, observed_at, fact };
-        self.record.fold(self.endpoint, 1, observation, observed_at);
+        self.record.fold(self.endpoint, 1, observation, observed_at, None);
     }
 
     fn look(&mut self) {

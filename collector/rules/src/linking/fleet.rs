@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{COLUMNS, Names};
 use crate::record::UseWrites;
+use crate::record::clock::WrongClock;
 
 /// The columns in which a value that several machines have names nobody. A hostname is taken over by a replacement.
 const HARDWARE: usize = 3;
@@ -165,6 +166,9 @@ pub struct Elsewhere {
     /// When its connections there began.
     pub connections: Vec<Timestamp>,
     pub writes: Vec<UseWrites>,
+    /// The clock by which `last_at` was told is known to have been wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrong_clock: Option<WrongClock>,
 }
 
 /// The most silent of the devices on which a medium may be used.

@@ -18,11 +18,11 @@ fn stick(first_seen: Option<&str>) -> Medium {
 }
 
 fn inventory(record: &mut EndpointRecord, media: Vec<Medium>, observed_at: &str) {
-    record.take(Fact::Media(Look::complete(media)), at(observed_at), None);
+    record.take(Fact::Media(Look::complete(media)), at(observed_at), None, None);
 }
 
 fn event(record: &mut EndpointRecord, action: MediumAction, medium: Medium, observed_at: &str) {
-    record.take(Fact::MediumEvent(MediumEvent { action, medium }), at(observed_at), None);
+    record.take(Fact::MediumEvent(MediumEvent { action, medium }), at(observed_at), None, None);
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn connections_have_a_limit_and_what_was_forgotten_is_no_new_use() {
         |number: usize| at("2026-01-01T00:00:00Z") + jiff::SignedDuration::from_hours(24 * number as i64);
     for number in 0..CONNECTIONS_MAX + 10 {
         let fact = Fact::MediumEvent(MediumEvent { action: MediumAction::Arrived, medium: stick(None) });
-        record.take(fact, day(number), None);
+        record.take(fact, day(number), None, None);
     }
     let uses = record.sightings[0].uses;
     assert_eq!(
@@ -112,7 +112,7 @@ fn connections_have_a_limit_and_what_was_forgotten_is_no_new_use() {
         (CONNECTIONS_MAX, (CONNECTIONS_MAX + 10) as u64)
     );
     let old = Medium { seen: MediumSeen::Record, last_seen: Some(day(0)), ..stick(None) };
-    record.take(Fact::Media(Look::complete(vec![old])), day(100), None);
+    record.take(Fact::Media(Look::complete(vec![old])), day(100), None, None);
     assert_eq!(record.sightings[0].uses, uses);
     assert_eq!(record.sightings[0].first_at, day(0));
 }
@@ -206,7 +206,7 @@ fn a_newer_offer_does_not_start_the_grace_again_and_an_installed_update_ends_it(
         let pending = if available.is_empty() { vec![] } else { vec![update] };
         let problems = if complete { vec![] } else { vec!["one list is cut off".to_owned()] };
         let look = Look::Seen { value: Updates { pending, ..Updates::default() }, problems };
-        record.take(Fact::Updates(look), at(observed_at), None);
+        record.take(Fact::Updates(look), at(observed_at), None, None);
         record.since.security_updates.values().copied().collect::<Vec<_>>()
     };
     let first = at("2026-10-01T00:00:00Z");

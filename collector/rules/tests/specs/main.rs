@@ -109,8 +109,11 @@ fn run(rule: &str) {
 fn check(case: &Case, row: &Row) -> Result<(), String> {
     let ledger: Ledger = case.ledger();
     let mut record = EndpointRecord::default();
-    for document in case.documents(row.at) {
+    for (document, wrong_clock) in case.documents(row.at) {
         record.take_document(document);
+        for sighting in record.sightings.iter_mut().filter(|_| wrong_clock.is_some()) {
+            sighting.wrong_clock = wrong_clock;
+        }
     }
     let host = record.host.as_ref().and_then(|held| held.look.value()).cloned().unwrap_or_default();
     let listed = match link(&ledger, &host) {

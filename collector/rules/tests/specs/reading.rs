@@ -3,6 +3,7 @@
 use daicho_proto::document::Document;
 use daicho_rules::ledger::{Ledger, Scope};
 use daicho_rules::linking::Surroundings;
+use daicho_rules::record::clock::WrongClock;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::{Map, Value, json};
@@ -119,8 +120,9 @@ impl Case {
         self.surroundings.as_ref().map(parse).unwrap_or_default()
     }
 
-    /// An observation without a time is of the moment of judging, one without a host is of `sv01`.
-    pub(crate) fn documents(&self, now: Timestamp) -> Vec<Document> {
+    /// An observation without a time is of the moment of judging, one without a host is of `sv01`. `wrong_clock` is what
+    /// the collector knows against the clock of who told it.
+    pub(crate) fn documents(&self, now: Timestamp) -> Vec<(Document, Option<WrongClock>)> {
         let document = |text: &String| {
             let mut value: Value =
                 serde_json::from_str(text).unwrap_or_else(|error| panic!("{}: {error}", self.name));
@@ -128,7 +130,10 @@ impl Case {
             object.insert("schema".to_owned(), json!("daicho.observation/1"));
             object.entry("observed_at").or_insert_with(|| json!(now));
             object.entry("host").or_insert_with(|| json!({"hostname": "sv01"}));
-            serde_json::from_value(value).unwrap_or_else(|error| panic!("{}: {error}", self.name))
+            let wrong_clock =
+                object.remove("wrong_clock").map(|value| serde_json::from_value(value).unwrap());
+            let document = serde_json::from_value(value);
+            (document.unwrap_or_else(|error| panic!("{}: {error}", self.name)), wrong_clock)
         };
         self.observations.iter().map(document).collect()
     }

@@ -55,6 +55,7 @@ impl Carried {
         let same = |old: &Elsewhere, new: &Elsewhere| {
             (old.present, &old.connections) == (new.present, &new.connections)
                 && last_settled(old) == last_settled(new)
+                && old.wrong_clock == new.wrong_clock
         };
         let told = |medium: &str| before.and_then(|before| before.get(medium));
         let news = seen.iter().filter(|(medium, new)| told(medium).is_none_or(|old| !same(old, new)));
@@ -95,6 +96,7 @@ fn elsewhere(sighting: Sighting) -> Elsewhere {
         last_at: sighting.last_at,
         connections: sighting.connections,
         writes: sighting.writes,
+        wrong_clock: sighting.wrong_clock,
     }
 }
 

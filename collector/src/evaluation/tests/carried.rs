@@ -1,7 +1,8 @@
 //! A stick that goes from device to device: who tells of it, and what another machine wrote to it.
 
-use daicho_proto::facts::{Medium, MediumKind};
+use daicho_proto::facts::{Medium, MediumKind, MediumSeen};
 use daicho_rules::ledger::{ApprovedMedium, Scope};
+use jiff::SignedDuration;
 
 use super::*;
 
@@ -29,14 +30,20 @@ impl World {
     }
 
     async fn media(&mut self, endpoint: EndpointId, media: Vec<Medium>) {
+        self.media_told(endpoint, media, 0, 0).await;
+    }
+
+    /// By a clock that is ahead by so many seconds now, and was by so many when it looked.
+    async fn media_told(&mut self, endpoint: EndpointId, media: Vec<Medium>, now: i64, then: i64) {
+        let (right, ahead) = (self.collector.clock.now(), |seconds| SignedDuration::from_secs(seconds));
         let sequence = self.sequence.iter().filter(|(of, _)| *of == endpoint).count() as u64 + 1;
         self.sequence.insert((endpoint, sequence));
         let fact = Fact::Media(Look::complete(media));
-        let observation = Observation { sequence, observed_at: self.collector.clock.now(), fact };
+        let observation = Observation { sequence, observed_at: right + ahead(then), fact };
         let report = wire::ReportRequest {
             incarnation: 1,
             observations: vec![observation.into()],
-            agent_time_us: 0,
+            agent_time_us: daicho_proto::time::to_wire(right + ahead(now)),
             agent_version: "0.1.0".to_owned(),
             ..Default::default()
         };
@@ -109,4 +116,31 @@ async fn what_ours_wrote_is_no_alarm_and_what_another_machine_wrote_is_one() {
     world.report(one, "host-pc-01", &[]).await;
     assert!(world.evaluator.work(true).await);
     assert_eq!(world.taken(), [false, true]);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_wrong_for_so_long_that_a_stick_would_be_lost_is_no_alarm() {
+    // By the report, and by what came before: the clock was set right again until the report left.
+    for now in [-60 * DAY, 0] {
+        let (mut world, one, _) = two_devices(Scope::All).await;
+        let stick = |seen| Medium {
+            vendor_id: Some("0781".to_owned()),
+            product_id: Some("5581".to_owned()),
+            serial: Some("AA01".to_owned()),
+            kind: MediumKind::Storage,
+            seen,
+            last_seen: (seen == MediumSeen::Record)
+                .then(|| world.collector.clock.now() - SignedDuration::from_hours(24 * 60)),
+            ..Medium::default()
+        };
+        let (present, gone) = (stick(MediumSeen::Present), stick(MediumSeen::Record));
+        world.media_told(one, vec![present], now, -60 * DAY).await;
+        world.media_told(one, vec![gone], now, -60 * DAY).await;
+        assert!(world.evaluator.work(true).await);
+        assert_eq!(world.taken(), [false, false], "nobody knows when it was");
+        world.later(31 * DAY);
+        world.report(one, "host-pc-01", &[]).await;
+        assert!(world.evaluator.work(true).await);
+        assert_eq!(world.taken(), [true, false], "since the collector heard of it 31 days are over");
+    }
 }

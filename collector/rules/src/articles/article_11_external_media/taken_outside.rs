@@ -4,6 +4,8 @@
 //! No machine sees a medium leave. Of a medium that several devices saw, the one that saw it last tells. Everything else
 //! stays with the people who keep the media.
 
+use jiff::Timestamp;
+
 use crate::evidence::Evidence;
 use crate::ledger::{ApprovedMedium, Scope};
 use crate::linking::Elsewhere;
@@ -14,6 +16,7 @@ use crate::text::Text;
 use super::super::words;
 use super::approval::{Identity, identity};
 
+mod clock;
 mod written;
 
 static UNSEEN_DAYS_MAX: Setting = Setting {
@@ -76,13 +79,25 @@ fn judge(evidence: &Evidence<'_>, sighting: &Sighting, assessment: &mut Assessme
     let here = rows.iter().find(|row| row.device.covers(evidence.device));
     let before = assessment.findings.len();
     if !seen_later {
-        let days = if sighting.present { 0 } else { evidence.days_since(sighting.last_at) };
+        let days = |at| if sighting.present { 0 } else { evidence.days_since(at) };
+        let days_max = evidence.ledger.setting(&UNSEEN_DAYS_MAX);
+        // It did not happen after the collector heard of it, whatever the machine's clock says.
+        let heard_at = sighting.wrong_clock.map_or(sighting.last_at, |clock| clock.received_at);
         match here {
-            None => assessment.findings.push(off_its_list(sighting, first)),
+            None => {
+                if let Some(reason) = clock::order(sighting, &elsewhere) {
+                    return assessment.doubt(subject, reason);
+                }
+                assessment.findings.push(off_its_list(sighting, first));
+            }
             // One that may be used on several devices may be on another one, where nobody asked.
             Some(row) if !evidence.surroundings.asked && !matches!(row.device, Scope::Device(_)) => {}
-            Some(row) if days > evidence.ledger.setting(&UNSEEN_DAYS_MAX) => {
-                assessment.findings.push(unseen(sighting, row, days));
+            Some(row) if days(sighting.last_at) > days_max || days(heard_at) > days_max => {
+                let doubt = (days(heard_at) <= days_max).then(|| clock::distance(sighting)).flatten();
+                if let Some(reason) = doubt.or_else(|| clock::order(sighting, &elsewhere)) {
+                    return assessment.doubt(subject, reason);
+                }
+                assessment.findings.push(unseen(sighting, row, heard_at, days(heard_at)));
             }
             Some(_) => {}
         }
@@ -123,9 +138,9 @@ fn proofs(sighting: &Sighting, row: &ApprovedMedium) -> Vec<Proof> {
     ]
 }
 
-fn unseen(sighting: &Sighting, row: &ApprovedMedium, days: i64) -> Finding {
+fn unseen(sighting: &Sighting, row: &ApprovedMedium, last_at: Timestamp, days: i64) -> Finding {
     let (subject, id) = (sighting.medium.subject(), &row.media_id);
-    let last = words::day(sighting.last_at);
+    let last = words::day(last_at);
     Finding {
         summary: Text::new(
             format!(

@@ -59,6 +59,13 @@ fn compare(
             format!("Whether another machine wrote to medium {subject} cannot be told: {en}"),
         ))
     };
+    if sighting.wrong_clock.is_some() || elsewhere.iter().any(|seen| seen.wrong_clock.is_some()) {
+        return doubt(
+            "使用された機器の時計が正しくなかったため、使用の順序を確かめられません。".to_owned(),
+            "the clock of a device on which it was used was wrong, so the order of its uses is not known."
+                .to_owned(),
+        );
+    }
     let Some(before) = before(sighting, elsewhere, now.attached_at) else {
         return doubt(
             "以前の使用の記録がありません。".to_owned(),

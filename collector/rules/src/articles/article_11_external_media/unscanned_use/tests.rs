@@ -38,6 +38,7 @@ fn assessed(connections: &[i64], scans: Vec<UseScan>) -> Assessment {
         recorded: Vec::new(),
         scans,
         observation: None,
+        wrong_clock: None,
     };
     let record = EndpointRecord { sightings: vec![sighting], ..EndpointRecord::default() };
     let ledger = Ledger::default();
