@@ -66,7 +66,7 @@ fn events_of(collector: &Collector, days: i64) {
         let id = ObservationId { endpoint: id, incarnation: 1, sequence };
         batch.put_log(id, now, &wire.to_bytes());
     }
-    let cursor = Cursor { incarnation: 2, durable_to: 5, former: vec![1] };
+    let cursor = Cursor { incarnation: 2, durable_to: 5, former: vec![1], ..Cursor::default() };
     batch.put_json(&format!("cursor/{id}"), &cursor);
     collector.shelves.commit(batch).unwrap();
 }
@@ -136,7 +136,7 @@ async fn what_an_agent_may_send_again_stays_however_old_it_is() {
     let (collector, clock) = collector();
     events_of(&collector, 300);
     let mut batch = Batch::default();
-    let cursor = Cursor { incarnation: 1, durable_to: 300, former: Vec::new() };
+    let cursor = Cursor { incarnation: 1, durable_to: 300, ..Cursor::default() };
     batch.put_json(&format!("cursor/{ENDPOINT}"), &cursor);
     collector.shelves.commit(batch).unwrap();
     clock.0.store(BEGIN + 3_000 * DAY, Ordering::Relaxed);
