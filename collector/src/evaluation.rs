@@ -128,7 +128,7 @@ async fn note(collector: &Arc<Collector>) {
     let counted = blocking(move || {
         let (shelves, mut heard) = (&counting.shelves, 0);
         for row in shelves.endpoints()?.iter().filter(|row| row.revoked_at.is_none()) {
-            let last = counting.heard.of(row.id).max(shelves.heard(row.id)?.0);
+            let last = counting.heard.of(row.id).or(shelves.heard(row.id)?.0);
             heard += u64::from(last.is_some_and(|at| now.duration_since(at) < LOOKED_EVERY));
         }
         Ok((shelves.verdicts()?.len() as u64, heard))

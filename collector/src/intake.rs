@@ -185,7 +185,6 @@ pub async fn take(
     committed?;
     *seat = Some(current);
     drop(seat);
-    collector.heard.flushed(endpoint, received_at);
     collector.metrics.observations.inc_by(taken as u64);
     collector.metrics.reports.inc();
     tracing::info!(taken, durable_to, "Observations taken in.");

@@ -222,7 +222,7 @@ fn reporting(
     let mut all = Vec::new();
     for endpoint in endpoints {
         let mut record = collector.shelves.record(*endpoint)?;
-        record.last_heard = record.last_heard.max(collector.heard.of(*endpoint));
+        record.last_heard = collector.heard.of(*endpoint).or(record.last_heard);
         let joined = match endpoints.len() {
             1 => None,
             _ => collector.shelves.endpoint(*endpoint)?.map(|row| row.enrolled_at),

@@ -27,17 +27,10 @@ impl Heard {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(endpoint, at);
     }
 
-    /// When an endpoint was last heard, if that is not on disk yet.
+    /// When an endpoint was last heard, if that is not on disk yet. It counts before what is on the disk, also where that is
+    /// later: our own clock may have been ahead meanwhile.
     pub fn of(&self, endpoint: EndpointId) -> Option<Timestamp> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).get(&endpoint).copied()
-    }
-
-    /// What was written with an endpoint's data need not be written again.
-    pub(super) fn flushed(&self, endpoint: EndpointId, at: Timestamp) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.get(&endpoint).is_some_and(|noted| *noted <= at) {
-            waiting.remove(&endpoint);
-        }
     }
 
     /// Writes what waits.

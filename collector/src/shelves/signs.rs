@@ -32,7 +32,8 @@ pub fn of(shelves: &Shelves, id: EndpointId) -> Result<Option<Timestamp>, StoreE
     Ok(own.map(|sign| parse(sign).1))
 }
 
-/// Writes newer signs of life beside the others. Two callers at once would lose one's.
+/// Writes newer signs of life beside the others, and in the place of a later one that came with a report: then our own
+/// clock was ahead, and what it said would stand for years. Two callers at once would lose one's.
 pub fn put(
     shelves: &Shelves,
     batch: &mut Batch,
@@ -50,6 +51,12 @@ pub fn put(
             return Err(cut_off(key));
         }
         let mut all: BTreeMap<EndpointId, Timestamp> = signs.iter().map(parse).collect();
+        for (id, at) in own.clone() {
+            let reported = format!("record/{id}/last_heard");
+            if shelves.get::<Timestamp>(&reported)?.is_some_and(|reported| reported > *at) {
+                batch.put_json(&reported, at);
+            }
+        }
         all.extend(own);
         let mut bytes = Vec::with_capacity(all.len() * SIGN_BYTES);
         for (id, at) in all {
@@ -106,6 +113,21 @@ mod tests {
         }
         let found = [1, 2, 3, 17, 33].map(|number| of(&shelves, id(number)).unwrap());
         assert_eq!(found, [Some(at(10)), Some(at(30)), None, Some(at(40)), None]);
+    }
+
+    #[test]
+    fn what_a_clock_told_that_was_ahead_stands_no_longer_than_until_the_next_sign() {
+        let shelves = Shelves::new(Arc::new(MemoryStore::default()));
+        let sign = |second| {
+            let mut batch = Batch::default();
+            put(&shelves, &mut batch, &[(id(1), at(second))].into()).unwrap();
+            shelves.commit(batch).unwrap();
+            shelves.last_heard(id(1)).unwrap()
+        };
+        let mut batch = Batch::default();
+        batch.put_json(&format!("record/{}/last_heard", id(1)), &at(1_000_000));
+        shelves.commit(batch).unwrap();
+        assert_eq!([sign(10), sign(2_000_000), sign(20)], [10, 2_000_000, 20].map(|second| Some(at(second))));
     }
 
     #[test]

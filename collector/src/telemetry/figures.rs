@@ -199,7 +199,7 @@ fn take_walk(collector: &Collector) -> Result<Walk, StoreError> {
         walk.certificate_days_left_min =
             walk.certificate_days_left_min.map(|least| least.min(days)).or(Some(days));
         let (written, _) = shelves.heard(endpoint.id)?;
-        let Some(heard) = written.max(collector.heard.of(endpoint.id)) else { continue };
+        let Some(heard) = collector.heard.of(endpoint.id).or(written) else { continue };
         let silence = now.duration_since(heard).as_secs();
         walk.oldest_heard_seconds = walk.oldest_heard_seconds.max(silence);
         for (within, number) in &mut walk.heard_within {

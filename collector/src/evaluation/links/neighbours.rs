@@ -205,5 +205,8 @@ impl Links {
 }
 
 pub(super) fn heard(collector: &Collector, endpoint: EndpointId) -> Result<Option<Timestamp>, StoreError> {
-    Ok(collector.shelves.last_heard(endpoint)?.max(collector.heard.of(endpoint)))
+    match collector.heard.of(endpoint) {
+        None => collector.shelves.last_heard(endpoint),
+        heard => Ok(heard),
+    }
 }
