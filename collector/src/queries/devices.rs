@@ -204,7 +204,9 @@ fn summary(
 }
 
 fn endpoint(collector: &Collector, row: EndpointRow) -> Result<EndpointSummary, QueryError> {
-    let (last_heard, host) = collector.shelves.heard(row.id)?;
+    let (written, host) = collector.shelves.heard(row.id)?;
+    // A sign of life is on the disk some minutes later.
+    let last_heard = collector.heard.of(row.id).or(written);
     let host = host.and_then(|held| held.look.value().cloned()).unwrap_or_default();
     let agent_version = collector.shelves.agent_version(row.id)?;
     Ok(EndpointSummary { row, last_heard, agent_version, hostname: host.hostname, os_name: host.os_name })
