@@ -18,7 +18,7 @@ use crate::service::{self, Only, Word};
 use crate::spool::keeper::Keeper;
 use crate::status::Health;
 use crate::text::Text;
-use crate::uplink::Uplink;
+use crate::uplink::{Uplink, connection};
 use crate::watch::{Wakes, Watch};
 use drill::Drill;
 use looker::Looker;
@@ -108,6 +108,7 @@ async fn work(
         data: config.data_folder.clone(),
         identity,
         collector,
+        dial: connection::TCP,
         keeper: keeper.clone(),
         health: health.clone(),
         look_again: look_again.clone(),

@@ -53,6 +53,8 @@ pub struct Uplink {
     pub identity: Identity,
     /// Where to: the configuration's word, else the identity's.
     pub collector: Address,
+    /// How a line there is opened.
+    pub dial: connection::Dial,
     /// What is sent.
     pub keeper: Arc<Keeper>,
     /// Where `status` finds how it goes.
@@ -131,7 +133,7 @@ impl Uplink {
     async fn talk(&self, backoff: &mut Backoff, renewal_due: &mut Instant) -> Left {
         let result = async {
             let tls = self.identity.tls(clock::system()).map_err(|error| Trouble::Tls(error.to_string()))?;
-            let connection = connection::connect(&self.collector, Arc::new(tls)).await?;
+            let connection = connection::connect_over(self.dial, &self.collector, Arc::new(tls)).await?;
             let mut client = IntakeClient::new(connection.channel.clone());
             let left = self.report_on(&connection, &mut client, backoff, renewal_due).await;
             // The collector's clock counts: within the grace it lets an ended certificate be renewed, and nothing else.

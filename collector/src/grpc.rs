@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use daicho_proto::wire::enrolment_server::EnrolmentServer;
 use daicho_proto::wire::intake_server::IntakeServer;
-use tokio::net::TcpListener;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
@@ -28,6 +27,7 @@ pub mod swaps;
 pub mod tls;
 pub mod told;
 
+pub use connections::{Listener, Wire};
 pub use intake::status_of;
 use limits::Limited;
 pub use routes::Routes;
@@ -86,7 +86,7 @@ pub fn routes(collector: &Arc<Collector>, authority: &Arc<Authority>, endpoint_d
 
 /// Serves until `stop` comes, then lets open requests end.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Listener,
     tls: Arc<rustls::ServerConfig>,
     routes: Routes,
     stop: impl Future<Output = ()>,

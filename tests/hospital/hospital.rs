@@ -13,5 +13,7 @@ mod oracle;
 mod uplink;
 mod world;
 
+pub(crate) use disk::{Disk, Fate};
+pub(crate) use machine::{PEOPLE, SUBJECTS, Truth, arrival};
 pub(crate) use misfortune::Harm;
 pub(crate) use world::{Account, World};

@@ -1,5 +1,6 @@
 //! One connection to the collector: TCP, TLS 1.3, HTTP/2. It is never mended, only replaced.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,18 +55,46 @@ impl Connection {
     }
 }
 
-/// Connects.
+/// Bytes there and back, below TLS.
+pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
+/// How a line to an address is opened: by TCP, but in a simulated network.
+pub type Dial = fn(Address) -> Pin<Box<dyn Future<Output = io::Result<Box<dyn Wire>>> + Send>>;
+
+/// By TCP.
+pub const TCP: Dial = |address| {
+    Box::pin(async move {
+        let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
+        stream.set_nodelay(true)?;
+        Ok(Box::new(stream) as Box<dyn Wire>)
+    })
+};
+
+/// Connects by TCP.
 pub async fn connect(address: &Address, tls: Arc<rustls::ClientConfig>) -> Result<Connection, Trouble> {
-    let slow = |_| Trouble::Unreachable(format!("no answer within {} s", CONNECT_TIME_MAX.as_secs()));
-    timeout(CONNECT_TIME_MAX, connect_now(address, tls)).await.map_err(slow)?
+    connect_over(TCP, address, tls).await
 }
 
-async fn connect_now(address: &Address, tls: Arc<rustls::ClientConfig>) -> Result<Connection, Trouble> {
-    let unreachable = |error: io::Error| Trouble::Unreachable(error.to_string());
-    let tcp = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(unreachable)?;
-    tcp.set_nodelay(true).map_err(unreachable)?;
+/// Connects over a line that `dial` opens.
+pub async fn connect_over(
+    dial: Dial,
+    address: &Address,
+    tls: Arc<rustls::ClientConfig>,
+) -> Result<Connection, Trouble> {
+    let slow = |_| Trouble::Unreachable(format!("no answer within {} s", CONNECT_TIME_MAX.as_secs()));
+    timeout(CONNECT_TIME_MAX, connect_now(dial, address, tls)).await.map_err(slow)?
+}
+
+async fn connect_now(
+    dial: Dial,
+    address: &Address,
+    tls: Arc<rustls::ClientConfig>,
+) -> Result<Connection, Trouble> {
+    let wire = dial(address.clone()).await.map_err(|error| Trouble::Unreachable(error.to_string()))?;
     let stream = TlsConnector::from(tls)
-        .connect(address.server_name(), tcp)
+        .connect(address.server_name(), wire)
         .await
         .map_err(|error| Trouble::of_connection(&error))?;
     let broken = Broken::default();
@@ -92,7 +121,7 @@ async fn connect_now(address: &Address, tls: Arc<rustls::ClientConfig>) -> Resul
 
 /// A TLS stream that remembers why it broke.
 struct Told {
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<Box<dyn Wire>>,
     broken: Broken,
 }
 

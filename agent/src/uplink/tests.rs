@@ -162,6 +162,7 @@ fn uplink(data: &TempDir, identity: Identity) -> Uplink {
         health: Arc::new(Health::new(data.path(), &identity, collector.to_string(), now)),
         identity,
         collector,
+        dial: connection::TCP,
         look_again: Arc::new(Notify::new()),
         chance: || 0.0,
         incarnation: || 8,

@@ -1,10 +1,12 @@
 //! Accepts connections: a bounded number, each with a bounded time for its handshake, each with its peer's identity.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
@@ -35,13 +37,38 @@ const READY_MAX: usize = 64;
 /// After the system refused to accept (out of files), a moment's rest instead of a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-type Ready = mpsc::Sender<io::Result<Connection>>;
+/// Bytes there and back, below TLS.
+pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Wire for T {}
+
+/// Where lines arrive: at a port of the machine, but in a simulated network.
+pub trait Listener: Send + Sync + 'static {
+    /// A line.
+    type Line: Wire;
+
+    /// The next line, and where it comes from.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Line, SocketAddr)>> + Send;
+}
+
+impl Listener for TcpListener {
+    type Line = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, address) = TcpListener::accept(self).await?;
+        // A small answer is not to wait for a fuller packet; where that cannot be set, it waits.
+        let _ = stream.set_nodelay(true);
+        Ok((stream, address))
+    }
+}
+
+type Ready<W> = mpsc::Sender<io::Result<Connection<W>>>;
 
 /// Accepts until the receiver is dropped.
-pub(super) fn accept(
-    listener: TcpListener,
+pub(super) fn accept<L: Listener>(
+    listener: L,
     tls: Arc<rustls::ServerConfig>,
-) -> mpsc::Receiver<io::Result<Connection>> {
+) -> mpsc::Receiver<io::Result<Connection<L::Line>>> {
     let (ready, connections) = mpsc::channel(READY_MAX);
     tokio::spawn(async move {
         let acceptor = TlsAcceptor::from(tls);
@@ -78,16 +105,14 @@ pub(super) fn accept(
 }
 
 /// One handshake. An error says why nobody was let in.
-async fn welcome(
-    stream: TcpStream,
+async fn welcome<W: Wire>(
+    stream: W,
     address: SocketAddr,
     acceptor: &TlsAcceptor,
     (mut place, mut end): (Place, End),
     one_of_all: OwnedSemaphorePermit,
-    ready: &Ready,
+    ready: &Ready<W>,
 ) -> Result<(), String> {
-    // A small answer is not to wait for a fuller packet; where that cannot be set, it waits.
-    let _ = stream.set_nodelay(true);
     let stream = tokio::select! {
         shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)) => match shaken {
             Ok(Ok(stream)) => stream,

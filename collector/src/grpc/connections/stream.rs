@@ -6,12 +6,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
+use super::Wire;
 use super::places::{End, Place};
 use crate::identity::Peer;
 
@@ -23,8 +23,8 @@ const STRANGER_TIME_MAX: Duration = Duration::from_secs(30);
 const STRANGER_BYTES_MAX: usize = 128 * 1024;
 
 /// A connection after its handshake.
-pub(in crate::grpc) struct Connection {
-    stream: TlsStream<TcpStream>,
+pub(in crate::grpc) struct Connection<W> {
+    stream: TlsStream<W>,
     peer: Peer,
     end: Option<End>,
     /// Of a caller without a certificate.
@@ -38,9 +38,9 @@ struct Bounds {
     bytes_left: usize,
 }
 
-impl Connection {
+impl<W> Connection<W> {
     pub(super) fn new(
-        stream: TlsStream<TcpStream>,
+        stream: TlsStream<W>,
         peer: Peer,
         (place, end): (Place, End),
         one_of_all: OwnedSemaphorePermit,
@@ -71,7 +71,7 @@ impl Connection {
     }
 }
 
-impl Connected for Connection {
+impl<W: Wire> Connected for Connection<W> {
     type ConnectInfo = Peer;
 
     fn connect_info(&self) -> Peer {
@@ -79,7 +79,7 @@ impl Connected for Connection {
     }
 }
 
-impl AsyncRead for Connection {
+impl<W: Wire> AsyncRead for Connection<W> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -96,7 +96,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl<W: Wire> AsyncWrite for Connection<W> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
