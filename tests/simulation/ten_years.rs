@@ -81,6 +81,17 @@ struct Machine {
     off: Spell,
     /// Its clock is wrong by so much until that day.
     wrong: Spell,
+    /// When it was last there, or enrolled, while the collector's clock was right; true seconds.
+    last_there: i64,
+}
+
+impl Machine {
+    /// Whether it truly stayed away for longer than a third of a life and the grace: at its last visit it had, or was given,
+    /// a certificate with so much left. Only then may a collector whose clock is right send it to a person; clocks that
+    /// were wrong meanwhile are no reason.
+    fn was_away_for_too_long(&self, truth: i64) -> bool {
+        truth - self.last_there > (i64::from(LIFE_DAYS) / 3 + i64::from(GRACE_DAYS)) * DAY
+    }
 }
 
 struct World {
@@ -146,7 +157,8 @@ impl World {
         let key = rustls_pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
         let roots = house.authority.roots_to_give();
         let identity = Identity::new(id, address, chain, roots, key).expect("it fits");
-        Machine { identity, off: Spell::default(), wrong: Spell::default() }
+        let last_there = self.calendar.truth();
+        Machine { identity, off: Spell::default(), wrong: Spell::default(), last_there }
     }
 
     /// What the collector does by itself each hour.
@@ -257,6 +269,9 @@ async fn in_ten_years_every_machine_comes_back_without_a_hand_but_those_past_the
                 Ok(()) => {
                     assert!(!past_grace, "day {day}, machine {number}: nothing lets in whose grace is over");
                     world.count("visits");
+                    if wrong == 0 {
+                        world.machines[number].last_there = truth;
+                    }
                     if off_by != 0 || wrong != 0 {
                         world.count("visits with a wrong clock");
                     }
@@ -264,6 +279,11 @@ async fn in_ten_years_every_machine_comes_back_without_a_hand_but_those_past_the
                 Err(Trouble::OwnExpired) if past_grace => {
                     world.count("past the grace, and said so");
                     if wrong == 0 {
+                        let machine = &world.machines[number];
+                        assert!(
+                            machine.was_away_for_too_long(truth),
+                            "day {day}, machine {number}: clocks alone locked it out, {life:?}"
+                        );
                         // Somebody comes by.
                         let who = world.machines[number].identity.endpoint.to_string();
                         let revoke = Order::Revoke { who, reason: "it was away for too long".to_owned() };
@@ -285,6 +305,8 @@ async fn in_ten_years_every_machine_comes_back_without_a_hand_but_those_past_the
     let now = world.calendar.now();
     for number in 0..MACHINES {
         let past_grace = is_past_grace(world.machines[number].identity.life.until, now);
+        let away = world.machines[number].was_away_for_too_long(world.calendar.truth());
+        assert!(!past_grace || away, "machine {number}: clocks alone locked it out");
         let back = world.visit(number, now).await;
         assert_eq!(back.err(), past_grace.then_some(Trouble::OwnExpired), "machine {number}");
     }
