@@ -191,6 +191,10 @@ fn tell(trouble: &Trouble, collector: &Address) -> Text {
             "この登録トークンは期限切れです。daicho-collector token で新しいトークンを作ってください",
             "this token has expired; make a new one with daicho-collector token",
         ),
+        "token_for_another" => Text::new(
+            "この登録トークンは別の機器のためのものです。台帳の製造番号か UUID がこの端末と違います。台帳を直すか、daicho-collector token で新しいトークンを作ってください",
+            "this token is for another device: serial number or UUID in the ledger are not this machine's; correct the ledger, or make another token with daicho-collector token",
+        ),
         _ => trouble.text(collector),
     }
 }

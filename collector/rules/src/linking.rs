@@ -33,6 +33,9 @@ pub enum Link<'a> {
 /// The columns that name a machine, strongest first.
 const COLUMNS: [&str; 4] = ["serial_number", "hardware_uuid", "mac_address", HOSTNAME];
 
+/// So many of them, the first, are the machine's own for life.
+const HARDWARE_COLUMNS: usize = 2;
+
 /// The weakest of them: the machine that stands in for another one takes it over.
 const HOSTNAME: &str = "hostname";
 
@@ -218,10 +221,16 @@ impl<'a> Linker<'a> {
     }
 }
 
+/// What proves that the machine with these names is not the one of a row: the strongest of serial number and UUID in which
+/// both name something, and not the same. `None`: nothing does.
+pub fn differs(row: &Device, names: &Names) -> Option<&'static str> {
+    contradiction(row, &names.columns, HARDWARE_COLUMNS)
+}
+
 /// The strongest column before `place` in which row and machine both name something, and not the same.
 fn contradiction(row: &Device, host: &[Vec<String>; 4], place: usize) -> Option<&'static str> {
     let row = names_of_row(row);
-    let pairs = row.iter().zip(host).zip(COLUMNS).take(place.min(2));
+    let pairs = row.iter().zip(host).zip(COLUMNS).take(place.min(HARDWARE_COLUMNS));
     let mut differing = pairs.filter(|((row, host), _)| {
         !row.is_empty() && !host.is_empty() && !row.iter().any(|name| host.contains(name))
     });

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use daicho_proto::endpoint::EndpointId;
+use daicho_proto::facts::Host;
 use daicho_proto::time;
 use daicho_proto::token::EnrolmentToken;
 use daicho_proto::wire::enrolment_server::Enrolment;
 use daicho_proto::wire::{EnrolAnswer, EnrolRequest, RenewRequest};
+use daicho_rules::linking::{self, Names};
 use tonic::{Request, Response, Status};
 
 use super::token::{self, TokenRow};
@@ -73,6 +75,9 @@ impl Enrolling {
                 "this token is too old; make another with `daicho-collector token`",
             ));
         }
+        if let Some((device, column)) = self.another_device(&row, &asked) {
+            return Err(another(&device, column));
+        }
         let id = EndpointId(uuid::Uuid::new_v4());
         let issued = self
             .authority
@@ -99,6 +104,23 @@ impl Enrolling {
         self.collector.nudge(id);
         tracing::info!(endpoint = %id, hostname = ?endpoint.hostname, not_after = %issued.not_after, "Endpoint enrolled.");
         Ok(self.answer(id, &issued))
+    }
+}
+
+impl Enrolling {
+    /// The device of a token that is not the machine which uses it, and what tells so: the serial number or the UUID that
+    /// ledger and machine both name. The token stays unused, for the right machine.
+    fn another_device(&self, row: &TokenRow, asked: &EnrolRequest) -> Option<(String, &'static str)> {
+        let device = row.device.as_ref()?;
+        let ledger = self.collector.ledger();
+        let listed = ledger.device(device)?;
+        let host = Host {
+            serial_number: asked.serial_number.clone(),
+            hardware_uuid: asked.hardware_uuid.clone(),
+            ..Host::default()
+        };
+        let column = linking::differs(listed, &Names::of(&host, &[]))?;
+        Some((listed.device_id.clone(), column))
     }
 }
 
@@ -165,6 +187,18 @@ pub async fn settle(collector: &Collector, id: EndpointId, serial: &str) -> Resu
     collector.writer.commit(batch).await.map_err(unavailable)?;
     collector.gate.set_endpoint(&row);
     Ok(())
+}
+
+/// Whoever holds the token learns for which device it is; neither of the two numbers.
+fn another(device: &str, column: &'static str) -> Status {
+    let device = device.escape_debug();
+    refusal(
+        "token_for_another",
+        &format!(
+            "this token is for {device}, whose {column} in the ledger is not this machine's; correct the ledger, or make \
+             another token with `daicho-collector token`"
+        ),
+    )
 }
 
 fn refusal(reason: &'static str, message: &str) -> Status {

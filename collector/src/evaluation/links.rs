@@ -7,7 +7,7 @@ use daicho_proto::endpoint::EndpointId;
 use daicho_proto::facts::Host;
 use daicho_rules::ledger::{Device, Ledger};
 use daicho_rules::linking::fleet::{COMPARED_MAX, Named};
-use daicho_rules::linking::{Index, Link, Linker, Names, Shared};
+use daicho_rules::linking::{self, Index, Link, Linker, Names, Shared};
 use daicho_rules::normal;
 use daicho_rules::record::{Held, Since};
 use jiff::Timestamp;
@@ -206,10 +206,16 @@ impl Links {
         left
     }
 
+    /// The row for which a person made the token: stronger than any sign, but not than a proof. A machine whose serial
+    /// number or UUID is another one than the row's is not judged as that device, whatever its token was for.
+    fn said(&self, seen: &Seen) -> Option<&Device> {
+        let index = seen.said.as_ref().and_then(|id| self.row_named(id))?;
+        let names = seen.names.clone().without(&self.shared);
+        self.ledger_rows().get(index).filter(|row| linking::differs(row, &names).is_none())
+    }
+
     fn name(&self, linker: &Linker<'_>, endpoint: EndpointId, seen: &Seen) -> String {
-        // A person said for which device the token was: stronger than any sign.
-        let said = seen.said.as_ref().and_then(|id| self.row_named(id));
-        if let Some(device) = said.and_then(|index| self.ledger_rows().get(index)) {
+        if let Some(device) = self.said(seen) {
             return device.device_id.clone();
         }
         match linker.link_names(&seen.names.clone().without(&self.shared)) {

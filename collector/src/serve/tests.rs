@@ -21,6 +21,7 @@ use crate::admin::{Done, Order, carry_out};
 use crate::authority::{Authority, Life, files};
 use crate::identity::Role;
 
+mod admission;
 mod certificates;
 mod matrix;
 mod strangers;
@@ -82,7 +83,11 @@ impl Hall {
     }
 
     async fn token(&self, seconds: i64) -> String {
-        let order = Order::Token { valid_for_seconds: seconds, device: None };
+        self.token_for(seconds, None).await
+    }
+
+    async fn token_for(&self, seconds: i64, device: Option<&str>) -> String {
+        let order = Order::Token { valid_for_seconds: seconds, device: device.map(str::to_owned) };
         match carry_out(&self.running.house, order).await.unwrap() {
             Done::Token { token, .. } => token,
             other => panic!("{other:?}"),
@@ -271,21 +276,6 @@ async fn another_authoritys_certificate_ends_at_the_handshake() {
     };
     assert!(outcome);
     assert_eq!(hall.log_length(&stranger), 0);
-}
-
-#[tokio::test]
-async fn revocation_bites_at_once_on_an_open_connection() {
-    let hall = Hall::open().await;
-    let (agent, mut client) = hall.agent().await;
-    assert_eq!(send(&mut client, report(1, 1..=2)).await.unwrap(), 2);
-    let order = Order::Revoke { who: agent.id.clone(), reason: "stolen".to_owned() };
-    carry_out(&hall.running.house, order).await.unwrap();
-    let refused = send(&mut client, report(1, 3..=3)).await.unwrap_err();
-    assert_eq!(refused.code(), Code::PermissionDenied);
-    let hall = hall.again().await;
-    let mut client = hall.intake(&agent).await;
-    assert_eq!(send(&mut client, report(1, 3..=3)).await.unwrap_err().code(), Code::PermissionDenied);
-    assert_eq!(hall.log_length(&agent), 2);
 }
 
 #[tokio::test]

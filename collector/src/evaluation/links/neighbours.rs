@@ -156,7 +156,7 @@ impl Links {
     /// The device in use under whose hostname this machine reports, although it is another one.
     fn replaced(&self, linked: &Linked) -> Option<&Device> {
         let ledger = self.ledger.as_ref()?;
-        if linked.seen.said.is_some() {
+        if self.said(&linked.seen).is_some() {
             return None;
         }
         let names = linked.seen.names.clone().without(&self.shared);

@@ -231,6 +231,27 @@ async fn two_living_machines_of_one_hardware_are_clones_until_one_is_gone() {
 }
 
 #[tokio::test]
+async fn a_machine_with_another_ones_token_is_not_judged_as_that_one() {
+    let mut world = World::new();
+    world.adopt(two_rows()).await;
+    let endpoint = world.enrol("ward");
+    let mut row = world.collector.shelves.endpoint(endpoint).unwrap().unwrap();
+    row.device = Some("PC-07".to_owned());
+    let mut batch = Batch::default();
+    batch.put_endpoint(&row);
+    world.collector.shelves.commit(batch).unwrap();
+    // What it does not tell proves nothing: the token's word stands.
+    world.report_host(endpoint, host("ward", "", "", ""), &["tanaka"]).await;
+    world.settle().await;
+    assert_eq!(world.evaluator.links.device(endpoint), Some("PC-07"));
+    world.later(60);
+    world.report_host(endpoint, host("ward", "ANOTHER-1", "", ""), &["tanaka"]).await;
+    world.settle().await;
+    assert_eq!(world.evaluator.links.device(endpoint), Some("ward"));
+    assert!(world.open().contains(&"04.unlisted_device ward".to_owned()), "{:?}", world.open());
+}
+
+#[tokio::test]
 async fn a_machine_that_was_set_up_again_is_no_clone_of_itself() {
     let mut world = World::new();
     world.adopt(two_rows()).await;
