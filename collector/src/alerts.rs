@@ -117,6 +117,11 @@ impl Outbox {
         self
     }
 
+    /// How long certificates live.
+    pub fn certificates(&self) -> &watch::Certificates {
+        &self.rules.certificates
+    }
+
     /// The longest maintenance window, in days.
     pub fn maintenance_days_max(&self) -> u32 {
         self.rules.maintenance_days_max

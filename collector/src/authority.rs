@@ -125,6 +125,13 @@ pub struct Authority {
     now: RwLock<Arc<Trust>>,
 }
 
+impl std::fmt::Debug for Authority {
+    /// Where it lies; nothing of its keys.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Authority").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
 /// What holds at a moment.
 struct Trust {
     signs: Generation,

@@ -19,6 +19,7 @@ pub mod applications;
 pub mod bookkeeping;
 mod connections;
 mod intake;
+mod lasting;
 mod limits;
 pub mod query;
 pub mod reports;
@@ -74,7 +75,7 @@ pub fn routes(collector: &Arc<Collector>, authority: &Arc<Authority>, endpoint_d
     let intake = IntakeServer::new(intake::Reporting::new(Arc::clone(collector)))
         .max_decoding_message_size(REPORT_BYTES_MAX);
     let agents = identity::endpoints_only(Arc::clone(collector));
-    Routes::default()
+    Routes::of(Arc::clone(collector))
         .with(enrolment)
         .with(InterceptedService::new(intake, agents))
         .with(query::query_service(collector))

@@ -135,7 +135,8 @@ impl Gate {
         (all.len() > 1 && all.last() == Some(serial)).then(|| serial.clone())
     }
 
-    fn welcomes(&self, caller: &Caller) -> bool {
+    /// Whether a certificate is welcome at this moment.
+    pub(crate) fn welcomes(&self, caller: &Caller) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         match caller {
             Caller::Endpoint { id, serial } => {

@@ -90,6 +90,7 @@ pub async fn start(data: &Path, config: Config, clock: Arc<dyn Clock>) -> Result
     let _ = house.own.set(Arc::clone(&own));
     let ends = alerts::watch::Certificates {
         own: Some(Arc::clone(&own)),
+        authority: Some(Arc::clone(authority)),
         endpoint_days: house.config.authority.endpoint_days,
     };
     let outbox = Arc::new(outbox.with_certificates(ends));

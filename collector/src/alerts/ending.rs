@@ -40,7 +40,38 @@ pub enum EndingKind {
     Endpoint,
     /// The collector's own certificate.
     Server,
+    /// The issuing authority's certificate: it is made anew by itself where the root's key lies in the data folder.
+    Issuing,
+    /// The root's certificate: the next one has to be prepared by a person, and carried to everybody.
+    Root,
 }
+
+impl EndingKind {
+    /// How long before the end a word is said, the last one last. The first is said as soon as an end is listed at all.
+    pub(super) fn words(self) -> &'static [SignedDuration] {
+        match self {
+            EndingKind::Issuing | EndingKind::Root => &AUTHORITY_WORDS,
+            _ => &LAST_WORD,
+        }
+    }
+}
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// The second and last word on it.
+const LAST_WORD: [SignedDuration; 1] = [SignedDuration::from_hours(3 * 24)];
+
+/// After an authority's end nobody gets in. Its key may lie in a safe, and a next root reaches the last machine when that
+/// has renewed: a year, and then again and again.
+const AUTHORITY_DAYS: i32 = 365;
+const AUTHORITY_WORDS: [SignedDuration; 6] = [
+    SignedDuration::from_hours(180 * 24),
+    SignedDuration::from_hours(90 * 24),
+    SignedDuration::from_hours(30 * 24),
+    SignedDuration::from_hours(14 * 24),
+    SignedDuration::from_hours(7 * 24),
+    SignedDuration::from_hours(3 * 24),
+];
 
 impl Ending {
     /// What it is known by.
@@ -50,7 +81,7 @@ impl Ending {
     }
 }
 
-/// Everything that ends after `now` and within `days`, the first first.
+/// Everything that ends after `now` and within `days`, the first first; authorities within a year, whatever `days` says.
 pub(super) fn endings(
     collector: &Collector,
     certificates: &Certificates,
@@ -82,8 +113,20 @@ pub(super) fn endings(
     );
     let last = now.checked_add(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MAX);
     endings.retain(|ending| ending.ends_at > now && ending.ends_at <= last);
+    endings.extend(authorities(certificates, now));
     endings.sort();
     Ok(endings)
+}
+
+/// Issuing authority and root, within their last year.
+fn authorities(certificates: &Certificates, now: Timestamp) -> impl Iterator<Item = Ending> {
+    let standing = certificates.authority.as_ref().map(|authority| authority.standing());
+    let ends = standing.map(|standing| {
+        [(EndingKind::Issuing, standing.issuing.until), (EndingKind::Root, standing.root.until)]
+    });
+    let last = now.checked_add(DAY * AUTHORITY_DAYS).unwrap_or(Timestamp::MAX);
+    let near = ends.into_iter().flatten().filter(move |(_, ends_at)| *ends_at > now && *ends_at <= last);
+    near.map(|(kind, ends_at)| Ending { ends_at, kind, name: "authority".to_owned(), place: None })
 }
 
 /// The date by which an open violation is to be corrected.
@@ -126,4 +169,31 @@ fn in_ledger(ledger: &Ledger) -> Vec<Ending> {
 fn end_of(day: Date) -> Timestamp {
     let next = day.checked_add(1.day()).unwrap_or(Date::MAX);
     next.to_zoned(japan()).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::authority::init;
+    use crate::clock::{Clock as _, SystemClock};
+
+    #[test]
+    fn an_authority_is_told_of_in_its_last_year_and_whoever_signs_under_it_before_that_by_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = SystemClock.now();
+        let authority = Arc::new(init::make(folder.path(), now).unwrap());
+        let standing = authority.standing();
+        let certificates = Certificates { authority: Some(authority), ..Certificates::default() };
+        let told = |at: Timestamp| {
+            let kinds: Vec<EndingKind> = authorities(&certificates, at).map(|ending| ending.kind).collect();
+            kinds
+        };
+        assert_eq!(told(now), []);
+        assert_eq!(told(standing.issuing.until - DAY * 366), []);
+        assert_eq!(told(standing.issuing.until - DAY * 365), [EndingKind::Issuing]);
+        assert_eq!(told(standing.root.until - DAY), [EndingKind::Root]);
+        assert_eq!(authorities(&Certificates::default(), now).count(), 0);
+    }
 }

@@ -19,7 +19,7 @@ use super::letters::{self, Letter, Topic};
 use super::outbox::{self, Places};
 use super::{Outbox, daily_word, ending, maintenance, routing};
 use crate::Collector;
-use crate::authority::Own;
+use crate::authority::{Authority, Own};
 use crate::identity::Role;
 use crate::shelves::Notice;
 use crate::store::{Batch, StoreError};
@@ -63,6 +63,8 @@ pub struct Rules {
 pub struct Certificates {
     /// The collector's own, as it is shown now.
     pub own: Option<Arc<Own>>,
+    /// The authority above everybody.
+    pub authority: Option<Arc<Authority>>,
     /// The whole life of an agent's, in days. It renews it itself when a third is left.
     pub endpoint_days: u32,
 }
@@ -119,8 +121,13 @@ fn look(collector: &Collector, outbox: &Outbox) -> Result<usize, StoreError> {
         outbox.rules.channel_failed_after,
         now,
     ));
-    if let Some(reminders) = reminders.filter(|reminders| reminding.1 && reminders.ending_days > 0) {
-        let endings = ending::endings(collector, &outbox.rules.certificates, now, reminders.ending_days)?;
+    // The end of an authority is told where nobody wants reminders, too: after it nobody gets in.
+    let ending_days = match reminders {
+        Some(reminders) => reminding.1.then_some(reminders.ending_days),
+        None => Some(0),
+    };
+    if let Some(days) = ending_days {
+        let endings = ending::endings(collector, &outbox.rules.certificates, now, days)?;
         letters.extend(endings::decide(&endings, &mut memory.endings, &outbox.recipients, &places, now));
     }
     letters.extend(daily_words(collector, outbox, &mut memory, now)?);

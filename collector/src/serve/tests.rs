@@ -566,6 +566,9 @@ async fn figures_and_health_are_told_on_loopback() {
         "daicho_endpoints 1",
         "daicho_endpoints_heard{within_seconds=\"300\"} 1",
         "daicho_certificate_days_left_min 90",
+        "daicho_own_certificate_days_left{of=\"server\"} 365",
+        "daicho_own_certificate_days_left{of=\"issuing\"} 3650",
+        "daicho_own_certificate_days_left{of=\"root\"} 7300",
     ] {
         assert!(figures.contains(line), "{line} is missing in {figures}");
     }

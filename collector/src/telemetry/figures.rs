@@ -56,6 +56,12 @@ struct Walk {
 const SILENCES: [i64; 4] = [300, 3_600, 86_400, 604_800];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CertificateLabels {
+    /// `server`, `issuing`, `root` or `next_root`.
+    of: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ViolationLabels {
     article: u32,
     state: &'static str,
@@ -142,6 +148,21 @@ fn stored(walk: &Walk, registry: &mut Registry) {
 
 fn told(collector: &Collector, registry: &mut Registry) -> Result<(), StoreError> {
     let Some(outbox) = collector.outbox.get() else { return Ok(()) };
+    let certificates = outbox.certificates();
+    let own = certificates.own.as_ref().and_then(|own| own.not_after());
+    let standing = certificates.authority.as_ref().map(|authority| authority.standing());
+    let ends = [
+        ("server", own),
+        ("issuing", standing.as_ref().map(|standing| standing.issuing.until)),
+        ("root", standing.as_ref().map(|standing| standing.root.until)),
+        ("next_root", standing.and_then(|standing| standing.next_root).map(|life| life.until)),
+    ];
+    let (days, now) = (Family::<CertificateLabels, Gauge>::default(), collector.clock.now());
+    for (of, until) in ends.into_iter().filter_map(|(of, until)| Some((of, until?))) {
+        days.get_or_create(&CertificateLabels { of }).set(until.duration_since(now).as_hours() / 24);
+    }
+    let help = "Days until a certificate of the collector or of its authority ends";
+    registry.register("own_certificate_days_left", help, days);
     let waiting = Family::<RecipientLabels, Gauge>::default();
     let failing = Family::<RecipientLabels, Gauge>::default();
     for status in crate::alerts::status(collector, outbox)? {

@@ -164,6 +164,18 @@ fn ending(ending: &Ending, japanese: bool) -> String {
             "端末の電源と daicho-agent status",
             "the machine's power and daicho-agent status",
         ),
+        EndingKind::Issuing => (
+            "発行用認証局の証明書（切れるとどの端末も接続できません）",
+            "issuing authority's certificate (after it no machine gets in)",
+            "daicho-collector authority rotate --root-key ファイル",
+            "daicho-collector authority rotate --root-key FILE",
+        ),
+        EndingKind::Root => (
+            "ルート認証局の証明書（切れるとどの端末も接続できません）",
+            "root authority's certificate (after it no machine gets in)",
+            "daicho-collector authority prepare-root",
+            "daicho-collector authority prepare-root",
+        ),
         EndingKind::Server => (
             "コレクターの証明書",
             "collector's certificate",
