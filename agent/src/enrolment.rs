@@ -8,6 +8,7 @@ use daicho_proto::token::{EnrolmentToken, Fingerprint};
 use daicho_proto::wire::enrolment_client::EnrolmentClient;
 use daicho_proto::wire::{EnrolAnswer, EnrolRequest, RenewRequest};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
 
 use crate::address::Address;
 use crate::identity::Identity;
@@ -148,10 +149,10 @@ pub fn refuse_second_joining(data: &Path) -> Result<(), Text> {
 
 /// ECDSA P-256 and PKCS#10 (RFC 2986). The collector chooses every name in the certificate, so the request has none.
 fn new_key() -> Result<(PrivateKeyDer<'static>, Vec<u8>), rcgen::Error> {
-    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+    let key = Zeroizing::new(rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?);
     let mut parameters = rcgen::CertificateParams::default();
     parameters.distinguished_name = rcgen::DistinguishedName::new();
-    let request = parameters.serialize_request(&key)?.der().to_vec();
+    let request = parameters.serialize_request(&*key)?.der().to_vec();
     Ok((PrivateKeyDer::Pkcs8(key.serialize_der().into()), request))
 }
 

@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use daicho_proto::endpoint::EndpointId;
 use jiff::Timestamp;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::address::Address;
 use crate::clock::{self, Clock};
@@ -32,7 +34,8 @@ pub struct Identity {
     pub roots: Vec<CertificateDer<'static>>,
     /// When its certificate begins and ends.
     pub life: Life,
-    key: PrivateKeyDer<'static>,
+    /// Wiped when it is no longer needed; so is every text of it that we make. What ring works with is ring's own.
+    key: Zeroizing<PrivateKeyDer<'static>>,
 }
 
 /// From when to when a certificate holds.
@@ -142,7 +145,7 @@ impl Identity {
         if roots.is_empty() {
             return Err("it holds no root certificate".to_owned());
         }
-        let identity = Identity { endpoint, collector, chain, roots, life, key };
+        let identity = Identity { endpoint, collector, chain, roots, life, key: Zeroizing::new(key) };
         identity.tls(clock::system()).map_err(|error| error.to_string())?;
         Ok(identity)
     }
@@ -155,7 +158,7 @@ impl Identity {
             chain: self.chain.clone(),
             roots: self.roots.clone(),
             life: self.life,
-            key: self.key.clone_key(),
+            key: Zeroizing::new(self.key.clone_key()),
         }
     }
 
@@ -170,7 +173,7 @@ impl Identity {
             })
         };
         let broken = |what: String| IdentityError::Broken { path: folder.clone(), what };
-        let credential = read("credential.pem")?;
+        let credential = Zeroizing::new(read("credential.pem")?);
         let names: Names =
             serde_json::from_slice(&read("endpoint.json")?).map_err(|error| broken(error.to_string()))?;
         let collector = names.collector.parse().map_err(|error| broken(format!("{error}")))?;
@@ -192,9 +195,15 @@ impl Identity {
         let names = Names { endpoint_id: self.endpoint, collector: self.collector.to_string() };
         let names = serde_json::to_vec_pretty(&names)
             .map_err(|error| IdentityError::Broken { path: folder.clone(), what: error.to_string() })?;
-        let mut credential = pem("PRIVATE KEY", self.key.secret_der());
-        credential.extend(self.chain.iter().map(|certificate| pem("CERTIFICATE", certificate)));
-        let roots: String = self.roots.iter().map(|certificate| pem("CERTIFICATE", certificate)).collect();
+        let key = pem("PRIVATE KEY", self.key.secret_der());
+        let certificates: Vec<_> =
+            self.chain.iter().map(|certificate| pem("CERTIFICATE", certificate)).collect();
+        let length = certificates.iter().map(|text| text.len()).sum::<usize>() + key.len();
+        let mut credential = Zeroizing::new(String::with_capacity(length));
+        credential.push_str(&key);
+        certificates.iter().for_each(|text| credential.push_str(text));
+        let roots: String =
+            self.roots.iter().map(|certificate| pem("CERTIFICATE", certificate).to_string()).collect();
         for (name, content, readers) in [
             ("endpoint.json", names.as_slice(), Readers::Everybody),
             ("roots.pem", roots.as_bytes(), Readers::Everybody),
@@ -210,11 +219,14 @@ impl Identity {
     pub fn tls(&self, clock: Clock) -> Result<rustls::ClientConfig, rustls::Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let trusted = trusted::Trusted::new(&self.roots, self.life.from, Arc::clone(&provider))?;
+        let key = rustls::crypto::ring::sign::any_supported_type(&self.key)?;
+        let shown = CertifiedKey::new(self.chain.clone(), key);
+        shown.keys_match()?;
         let mut config = rustls::ClientConfig::builder_with_details(provider, Arc::new(ByClock(clock)))
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(trusted))
-            .with_client_auth_cert(self.chain.clone(), self.key.clone_key())?;
+            .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
         config.alpn_protocols = vec![b"h2".to_vec()];
         // A resumed session would not show the certificate again, and a revocation has to bite.
         config.resumption = rustls::client::Resumption::disabled();
@@ -243,13 +255,17 @@ fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
 }
 
 /// RFC 7468.
-fn pem(label: &str, der: &[u8]) -> String {
-    let mut text = format!("-----BEGIN {label}-----\n");
-    for line in data_encoding::BASE64.encode(der).as_bytes().chunks(64) {
+/// As long as it becomes from the beginning: a text that grows leaves its former place behind, with what stood in it.
+fn pem(label: &str, der: &[u8]) -> Zeroizing<String> {
+    let encoded = Zeroizing::new(data_encoding::BASE64.encode(der));
+    let mut text = Zeroizing::new(String::with_capacity(encoded.len() + encoded.len() / 32 + 100));
+    text.push_str(&format!("-----BEGIN {label}-----\n"));
+    for line in encoded.as_bytes().chunks(64) {
         text.push_str(&String::from_utf8_lossy(line));
         text.push('\n');
     }
-    text + &format!("-----END {label}-----\n")
+    text.push_str(&format!("-----END {label}-----\n"));
+    text
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use rcgen::{CertificateParams, CertificateSigningRequestParams, KeyPair};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::identity::Role;
 use generation::Generation;
@@ -295,12 +296,16 @@ impl Authority {
         name: &str,
         roles: &BTreeSet<Role>,
         now: Timestamp,
-    ) -> Result<(Issued, String), AuthorityError> {
+    ) -> Result<(Issued, Zeroizing<String>), AuthorityError> {
         self.make(profile::operator(name, roles, now, self.within())?)
     }
 
     /// A certificate and a new key (PEM) for this collector under these names.
-    pub fn make_server(&self, names: &[String], now: Timestamp) -> Result<(Issued, String), AuthorityError> {
+    pub fn make_server(
+        &self,
+        names: &[String],
+        now: Timestamp,
+    ) -> Result<(Issued, Zeroizing<String>), AuthorityError> {
         self.make(profile::server(names, now, self.within())?)
     }
 
@@ -313,10 +318,11 @@ impl Authority {
     fn make(
         &self,
         (params, serial, not_after): (CertificateParams, String, Timestamp),
-    ) -> Result<(Issued, String), AuthorityError> {
-        let key = KeyPair::generate()?;
-        let signed = params.signed_by(&key, &self.trust().signs.issuer)?;
-        Ok((Issued { certificate: signed.der().clone(), serial, not_after }, key.serialize_pem()))
+    ) -> Result<(Issued, Zeroizing<String>), AuthorityError> {
+        let key = Zeroizing::new(KeyPair::generate()?);
+        let signed = params.signed_by(&*key, &self.trust().signs.issuer)?;
+        let key = Zeroizing::new(key.serialize_pem());
+        Ok((Issued { certificate: signed.der().clone(), serial, not_after }, key))
     }
 }
 

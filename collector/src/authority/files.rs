@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use daicho_proto::token::Fingerprint;
 use rustls_pki_types::CertificateDer;
+use zeroize::Zeroizing;
 
 use super::AuthorityError;
 
@@ -67,8 +68,9 @@ pub(crate) fn replace(path: &Path, text: &str, mode: u32) -> Result<(), Authorit
     fs::rename(&fresh, path).map_err(failed)
 }
 
-pub(crate) fn read(path: &Path) -> Result<String, AuthorityError> {
-    fs::read_to_string(path).map_err(|source| AuthorityError::File {
+/// Reads a text, which may hold a key: it is wiped when it is no longer needed.
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, AuthorityError> {
+    fs::read_to_string(path).map(Zeroizing::new).map_err(|source| AuthorityError::File {
         action: "read",
         path: path.to_owned(),
         source,

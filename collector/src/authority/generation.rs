@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rcgen::{Issuer, KeyPair, PublicKeyData as _};
 use rustls_pki_types::CertificateDer;
+use zeroize::Zeroizing;
 
 use super::{AuthorityError, files, profile};
 
@@ -80,10 +81,10 @@ pub(super) fn next_root(folder: &Path) -> Result<Option<CertificateDer<'static>>
 /// Makes the next root, which is trusted from now on and signs nothing yet.
 pub(super) fn prepare_root(folder: &Path, now: Timestamp) -> Result<CertificateDer<'static>, AuthorityError> {
     let (params, ..) = profile::root(now)?;
-    let key = KeyPair::generate()?;
-    let root = params.self_signed(&key)?;
+    let key = Zeroizing::new(KeyPair::generate()?);
+    let root = params.self_signed(&*key)?;
     // The key first: a root without a key would be trusted for nothing.
-    files::replace(&folder.join("next-root-key.pem"), &key.serialize_pem(), 0o600)?;
+    files::replace(&folder.join("next-root-key.pem"), &Zeroizing::new(key.serialize_pem()), 0o600)?;
     files::replace(&folder.join("next-root.pem"), &root.pem(), 0o644)?;
     Ok(root.der().clone())
 }
@@ -100,9 +101,14 @@ pub(super) fn make(
     let unreadable = |error: rcgen::Error| AuthorityError::Unreadable { path, reason: error.to_string() };
     let above = Issuer::from_ca_cert_der(root, root_key).map_err(unreadable)?;
     let (params, ..) = profile::issuing(now)?;
-    let key = KeyPair::generate()?;
-    let issuing = params.signed_by(&key, &above)?;
-    let text = key.serialize_pem() + &files::pem(&[issuing.der().clone(), root.clone()]);
+    let key = Zeroizing::new(KeyPair::generate()?);
+    let issuing = params.signed_by(&*key, &above)?;
+    let (key, chain) =
+        (Zeroizing::new(key.serialize_pem()), files::pem(&[issuing.der().clone(), root.clone()]));
+    // As long as both from the beginning: a text that grows leaves its former place behind.
+    let mut text = Zeroizing::new(String::with_capacity(key.len() + chain.len()));
+    text.push_str(&key);
+    text.push_str(&chain);
     files::replace(&file(folder, before.number + 1), &text, 0o600)
 }
 

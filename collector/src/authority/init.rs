@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rcgen::{Issuer, KeyPair};
+use zeroize::Zeroizing;
 
 use super::{Authority, AuthorityError, files, profile};
 
@@ -16,7 +17,7 @@ pub fn make(data: &Path, now: Timestamp) -> Result<Authority, AuthorityError> {
     let (root_params, ..) = profile::root(now)?;
     let root_key = KeyPair::generate()?;
     let root = root_params.self_signed(&root_key)?;
-    let root_key_pem = root_key.serialize_pem();
+    let root_key_pem = Zeroizing::new(root_key.serialize_pem());
     let (issuing_params, ..) = profile::issuing(now)?;
     let issuing_key = KeyPair::generate()?;
     let issuing = issuing_params.signed_by(&issuing_key, &Issuer::new(root_params, root_key))?;
@@ -33,7 +34,7 @@ pub fn make(data: &Path, now: Timestamp) -> Result<Authority, AuthorityError> {
     files::write_new(&staging.join("root.pem"), &root.pem(), 0o644)?;
     files::write_new(&staging.join("root-key.pem"), &root_key_pem, 0o600)?;
     files::write_new(&staging.join("issuing.pem"), &issuing.pem(), 0o644)?;
-    files::write_new(&staging.join("issuing-key.pem"), &issuing_key.serialize_pem(), 0o600)?;
+    files::write_new(&staging.join("issuing-key.pem"), &Zeroizing::new(issuing_key.serialize_pem()), 0o600)?;
     std::fs::rename(&staging, &folder).map_err(|source| AuthorityError::File {
         action: "name",
         path: folder,
@@ -78,7 +79,7 @@ pub fn server_identity(
     authority: &Authority,
     names: &[String],
     now: Timestamp,
-) -> Result<(Vec<rustls_pki_types::CertificateDer<'static>>, String), AuthorityError> {
+) -> Result<(Vec<rustls_pki_types::CertificateDer<'static>>, Zeroizing<String>), AuthorityError> {
     let folder = data.join("server");
     let (chain_path, key_path) = (folder.join("certificate.pem"), folder.join("key.pem"));
     if chain_path.exists() {

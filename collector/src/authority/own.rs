@@ -9,6 +9,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
 
 use super::{Authority, AuthorityError, Life, init};
 use crate::clock::Clock;
@@ -104,5 +105,8 @@ pub async fn keep(
 fn certified(chain: Vec<CertificateDer<'static>>, key_pem: &str) -> Result<CertifiedKey, rustls::Error> {
     let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes())
         .map_err(|error| rustls::Error::General(error.to_string()))?;
-    CertifiedKey::from_der(chain, key, &rustls::crypto::ring::default_provider())
+    let key = rustls::crypto::ring::sign::any_supported_type(&Zeroizing::new(key))?;
+    let certified = CertifiedKey::new(chain, key);
+    certified.keys_match()?;
+    Ok(certified)
 }
