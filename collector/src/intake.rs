@@ -13,11 +13,15 @@ use daicho_rules::record::clock::Told;
 use jiff::Timestamp;
 
 use crate::Collector;
+use crate::chronicle::refusals::Attempt;
 use crate::shelves::{Cursor, ToldTo};
 use crate::store::writer::NotWritten;
 use crate::store::{Batch, StoreError};
 
+mod allowance;
 mod heard;
+pub use allowance::Allowances;
+use allowance::Events;
 pub use heard::{Heard, keep_heard};
 
 /// Observations of one report: more than an agent ever sends at once, few enough to be parsed in some milliseconds.
@@ -55,6 +59,14 @@ pub enum Refusal {
     /// Too much is going on.
     #[error("the collector is busy; try again in a moment")]
     Busy,
+    /// It told more events than a machine does.
+    #[error("endpoint {endpoint} tells more events than a machine does; look what it is, or revoke it")]
+    TooMuch {
+        /// Who.
+        endpoint: EndpointId,
+        /// After how long it may ask again.
+        wait: std::time::Duration,
+    },
     /// The store could not take it, or could not be read.
     #[error("{0}")]
     Store(String),
@@ -147,6 +159,13 @@ pub async fn take(
         *seat = Some(current);
         return Err(refusal);
     }
+    let events = events(&observations[order.known..]);
+    if let Err(wait) = collector.allowances.covers(endpoint, events, received_at) {
+        *seat = Some(current);
+        let (who, method) = (Some(format!("endpoint:{endpoint}")), "Intake/Report".to_owned());
+        collector.gate.refusals.add(Attempt { who, method, needed: Vec::new(), address: None });
+        return Err(Refusal::TooMuch { endpoint, wait });
+    }
     collector.heard.note(endpoint, received_at);
     if trouble != current.record.spool_trouble {
         tracing::warn!(%endpoint, ?trouble, "What the agent's disk takes has changed.");
@@ -183,12 +202,22 @@ pub async fn take(
     // ask for a judgement.
     collector.nudge(endpoint);
     committed?;
+    collector.allowances.count(endpoint, events, received_at);
     *seat = Some(current);
     drop(seat);
     collector.metrics.observations.inc_by(taken as u64);
     collector.metrics.reports.inc();
     tracing::info!(taken, durable_to, "Observations taken in.");
     Ok(durable_to)
+}
+
+/// How many of them are kept as events, and their bytes together.
+fn events(observations: &[Parsed]) -> Events {
+    let events = observations.iter().filter(|(observation, _)| observation.fact.inventory().is_none());
+    events.fold(Events::default(), |sum, (_, wire)| Events {
+        count: sum.count + 1,
+        bytes: sum.bytes + wire.to_bytes().len() as u64,
+    })
 }
 
 fn of_trouble(endpoint: EndpointId, trouble: Option<SpoolTrouble>) -> Batch {

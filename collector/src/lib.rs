@@ -49,6 +49,8 @@ pub struct Collector {
     pub writer: store::writer::Writer,
     /// What the intake remembers of each endpoint.
     pub seats: intake::Seats,
+    /// What each endpoint may still have kept of its events.
+    pub allowances: intake::Allowances,
     /// Signs of life that are not on disk yet.
     pub heard: intake::Heard,
     /// Held by whoever changes the row of an endpoint or operator.
@@ -81,6 +83,7 @@ impl Collector {
             gate,
             writer,
             seats: intake::Seats::default(),
+            allowances: intake::Allowances::default(),
             heard: intake::Heard::default(),
             enrolling: tokio::sync::Mutex::new(()),
             evaluation: evaluation::Agenda::default(),

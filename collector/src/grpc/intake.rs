@@ -63,6 +63,12 @@ pub fn status_of(refusal: &Refusal) -> Status {
             status.metadata_mut().insert("retry-after-ms", MetadataValue::from(RETRY_AFTER_MS));
             status
         }
+        Refusal::TooMuch { wait, .. } => {
+            let mut status = Status::resource_exhausted(message);
+            let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            status.metadata_mut().insert("retry-after-ms", MetadataValue::from(millis));
+            status
+        }
         Refusal::Store(_) => {
             let mut status = Status::unavailable(
                 "the collector cannot write at this moment; keep the report and send it again",

@@ -53,3 +53,43 @@ fn versions_are_compared_by_their_numbers() {
         assert_eq!(is_newer(theirs, ours), newer, "{theirs} {ours}");
     }
 }
+
+/// A clock that is set.
+#[derive(Default)]
+struct Set(std::sync::atomic::AtomicI64);
+
+impl crate::clock::Clock for Set {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.0.load(std::sync::atomic::Ordering::Relaxed)).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn who_told_too_much_is_refused_its_events_for_a_while_and_that_stands_in_the_log() {
+    let (store, clock) = (Arc::new(crate::store::memory::MemoryStore::default()), Arc::new(Set::default()));
+    let collector = Arc::new(Collector::open(store, Arc::clone(&clock) as _).unwrap());
+    let endpoint = EndpointId(uuid::Uuid::from_u128(1));
+    let medium = wire::Medium { serial: Some("AA1".to_owned()), ..wire::Medium::default() };
+    let event = wire::MediumEvent { action: wire::MediumAction::Arrived.into(), medium: Some(medium) };
+    let event = wire::observation::Fact::MediumEvent(event);
+    let report = |sequence, fact| wire::ReportRequest {
+        incarnation: 1,
+        observations: vec![observation(sequence, Some(fact))],
+        ..wire::ReportRequest::default()
+    };
+    let much = Events { count: 1, bytes: 600 * 1024 * 1024 };
+    collector.allowances.count(endpoint, much, collector.clock.now());
+    assert_eq!(take(&collector, endpoint, report(1, host(1))).await.unwrap(), 1, "an inventory passes");
+    let refused = take(&collector, endpoint, report(2, event.clone())).await.unwrap_err();
+    assert!(matches!(refused, Refusal::TooMuch { .. }), "{refused:?}");
+    assert!(collector.shelves.log(endpoint, None, 10).unwrap().is_empty());
+    clock.0.store(86_400 * 10, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(take(&collector, endpoint, report(2, event)).await.unwrap(), 2);
+    crate::chronicle::waiting::take(&collector, true).await.unwrap();
+    let entries = collector.shelves.store().scan(b"chronicle/", None, 100).unwrap();
+    let named = |entry: &(Vec<u8>, Vec<u8>)| {
+        let text = String::from_utf8_lossy(&entry.1).into_owned();
+        text.contains(&format!("endpoint:{endpoint}")) && text.contains("Intake/Report")
+    };
+    assert!(entries.iter().any(named), "the log names who was refused");
+}
