@@ -119,7 +119,7 @@ pub(super) fn endings(
 }
 
 /// Issuing authority and root, within their last year.
-fn authorities(certificates: &Certificates, now: Timestamp) -> impl Iterator<Item = Ending> {
+pub fn authorities(certificates: &Certificates, now: Timestamp) -> impl Iterator<Item = Ending> {
     let standing = certificates.authority.as_ref().map(|authority| authority.standing());
     let ends = standing.map(|standing| {
         [(EndingKind::Issuing, standing.issuing.until), (EndingKind::Root, standing.root.until)]

@@ -33,6 +33,13 @@ struct Status {
     store_bytes: u64,
     failing_channels: Vec<FailingChannel>,
     log_head: String,
+    authority_endings: Vec<AuthorityEnding>,
+}
+
+#[derive(Serialize)]
+struct AuthorityEnding {
+    what: String,
+    ends_at: jiff::Timestamp,
 }
 
 #[derive(Serialize)]
@@ -63,6 +70,10 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outc
         since: from_wire(failing.since_us),
         reason: failing.reason,
     });
+    let endings = answer
+        .authority_endings
+        .into_iter()
+        .map(|ending| AuthorityEnding { what: ending.what, ends_at: from_wire(ending.ends_us) });
     let status = Status {
         collector: connection.address.clone(),
         operator: answer.operator,
@@ -78,6 +89,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outc
         store_bytes: answer.store_bytes,
         failing_channels: failing.collect(),
         log_head: answer.log_head,
+        authority_endings: endings.collect(),
     };
     output::list(arguments.format, &as_table(&status, context), &status, "")?;
     Ok(Outcome::Done)
@@ -120,6 +132,14 @@ fn as_table(status: &Status, context: &Context) -> Table {
             format!("{recipient} (since {since}): {reason}"),
         );
         line("届いていないお知らせの宛先", "alerts do not arrive at", context.say(&ja, &en).to_owned());
+    }
+    for AuthorityEnding { what, ends_at } in &status.authority_endings {
+        let (ja, en, next) = match what.as_str() {
+            "issuing" => ("発行用認証局の証明書の期限", "the issuing authority ends", " rotate"),
+            "root" => ("ルート認証局の証明書の期限", "the root ends", " prepare-root"),
+            other => (other, other, ""),
+        };
+        line(ja, en, format!("{} (daicho-collector authority{next})", words::time(*ends_at)));
     }
     table
 }

@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status};
 use super::told;
 use crate::Collector;
 use crate::alerts::Outbox;
+use crate::alerts::ending::EndingKind;
 use crate::identity::{self, Operator};
 use crate::queries::{self, QueryError, decisions};
 
@@ -221,6 +222,10 @@ impl Query for QueryService {
             since_us: to_wire(failing.since),
             reason: failing.reason,
         });
+        let endings = status.authority_endings.into_iter().map(|ending| w::AuthorityEnding {
+            what: if ending.kind == EndingKind::Root { "root" } else { "issuing" }.to_owned(),
+            ends_us: to_wire(ending.ends_at),
+        });
         Ok(Response::new(w::StatusAnswer {
             operator,
             version: status.version,
@@ -237,6 +242,7 @@ impl Query for QueryService {
             section,
             failing_channels: failing.collect(),
             log_head: status.log_head,
+            authority_endings: endings.collect(),
         }))
     }
 

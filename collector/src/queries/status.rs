@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 
 use super::QueryError;
 use crate::Collector;
+use crate::alerts::ending::{self, Ending};
 use crate::alerts::letters::Failing;
 use crate::alerts::watch;
 use crate::shelves::LedgerVersion;
@@ -34,6 +35,8 @@ pub struct Status {
     pub failing_channels: Vec<Failing>,
     /// The log's end, to be noted elsewhere.
     pub log_head: String,
+    /// The authority's certificates that are in their last year.
+    pub authority_endings: Vec<Ending>,
 }
 
 /// Of `DeviceVerdicts`, what is counted: the rest of 10 000 devices is not read.
@@ -61,9 +64,11 @@ pub fn status(collector: &Collector) -> Result<Status, QueryError> {
     let violations: Vec<Known> = shelves.all("violation/")?;
     let open =
         violations.iter().filter(|violation| matches!(violation.state, State::Open | State::Acknowledged));
+    let now = collector.clock.now();
+    let certificates = collector.outbox.get().map(|outbox| outbox.certificates());
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        now: collector.clock.now(),
+        now,
         endpoints: shelves.endpoints()?.iter().filter(|row| row.revoked_at.is_none()).count(),
         devices: verdicts.len(),
         open: open.count(),
@@ -72,5 +77,9 @@ pub fn status(collector: &Collector) -> Result<Status, QueryError> {
         store_bytes: shelves.store().size_on_disk()?,
         failing_channels: watch::failing_channels(collector)?,
         log_head: shelves.chronicle_head()?.anchor(),
+        authority_endings: certificates
+            .into_iter()
+            .flat_map(|known| ending::authorities(known, now))
+            .collect(),
     })
 }

@@ -10,6 +10,10 @@ use jiff::{Timestamp, ToSpan as _};
 
 use super::*;
 use crate::Collector;
+use crate::alerts::Outbox;
+use crate::alerts::ending::EndingKind;
+use crate::alerts::watch::Certificates;
+use crate::authority::init;
 use crate::clock::Clock;
 use crate::identity::{Operator, Role};
 use crate::queries::filters::short_key;
@@ -325,4 +329,22 @@ async fn who_is_not_the_head_of_the_devices_section_is_told_why_and_changes_noth
     assert_eq!(violations::violation(&collector, &key).unwrap(), before);
     assert!(collector.shelves.history(&key).unwrap().is_empty());
     assert_eq!(collector.shelves.chronicle_head().unwrap(), logged);
+}
+
+#[test]
+fn the_status_names_an_authority_that_ends_within_a_year_and_no_other() {
+    let collector = collector();
+    let endings = || {
+        let endings = status::status(&collector).unwrap().authority_endings;
+        endings.into_iter().map(|ending| ending.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(endings(), []);
+    let folder = tempfile::tempdir().unwrap();
+    let nine_and_a_half_years_ago = Noon.now() - jiff::SignedDuration::from_hours(24 * 3_470);
+    let authority = Arc::new(init::make(folder.path(), nine_and_a_half_years_ago).unwrap());
+    let outbox = Outbox::open(&toml::from_str("").unwrap()).unwrap();
+    let outbox =
+        outbox.with_certificates(Certificates { authority: Some(authority), ..Certificates::default() });
+    collector.outbox.set(Arc::new(outbox)).unwrap();
+    assert_eq!(endings(), [EndingKind::Issuing], "ten years; the root has twenty");
 }
