@@ -31,6 +31,7 @@ use journal::{Change, Damage, Journal};
 
 pub mod journal;
 pub mod keeper;
+mod outgoing;
 
 /// The largest single observation. With its batch around it, it must stay below the 4 MiB that gRPC takes by default.
 pub const OBSERVATION_BYTES_MAX: usize = 3 * 1024 * 1024;
@@ -149,6 +150,7 @@ impl Spool {
         if damage.places > 0 {
             spool.tell(&damage, fresh)?;
         }
+        spool.inner().agree()?;
         Ok(spool)
     }
 
@@ -464,68 +466,6 @@ impl Inner {
         if let Some(gap) = gap {
             changes.push(Change::Put(gap_key, told(gap)));
         }
-        Ok(())
-    }
-
-    /// Moves what waits under the next numbers: untold gaps, then events, then inventories.
-    fn form(&mut self, bytes_max: usize, count_max: usize) -> Result<(), SpoolError> {
-        let (journal, mut after) = (&self.journal, self.state);
-        let (mut changes, mut bytes_taken) = (Vec::new(), 0);
-        let waits = journal.keys(b"m/gap").chain(journal.keys(b"e/")).chain(journal.keys(b"i/"));
-        for (key, bytes) in waits.take(count_max) {
-            bytes_taken += bytes;
-            if bytes_taken > bytes_max as u64 && after.next > self.state.next {
-                break;
-            }
-            if key.starts_with(b"e/") {
-                after.events -= 1;
-                after.event_bytes -= bytes;
-            }
-            changes.push(Change::Move(key.to_vec(), numbered("o/", after.next)));
-            after.next += 1;
-        }
-        if after.next == self.state.next {
-            return Ok(());
-        }
-        changes.push(put_number("m/next", after.next));
-        // On disk before it leaves: a number that was seen outside must never come to mean something else.
-        self.journal.write(&changes)?;
-        self.state = after;
-        Ok(())
-    }
-
-    /// A new incarnation: what is on its way is numbered anew, and each inventory counts as never told.
-    fn begin_again(&mut self, fresh: u64, gap: Option<Gap>) -> Result<(), SpoolError> {
-        let mut after = State { incarnation: fresh, first: 1, next: 1, ..self.state };
-        let mut changes = Vec::new();
-        let (mut outgoing, mut looks): (Vec<Vec<u8>>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());
-        let keys: Vec<Vec<u8>> = self.journal.keys(b"o/").map(|(key, _)| key.to_vec()).collect();
-        for key in keys {
-            // What cannot be read now is told by whoever sends it.
-            let value = self.journal.get(&key).ok().flatten();
-            let is_look = value.and_then(|value| observation(&value).ok()).is_some_and(|one| is_look(&one));
-            if is_look { looks.push(key) } else { outgoing.push(key) }
-        }
-        // Everything is looked at anew. A look of before may be one that the collector has and that a newer one followed.
-        looks.extend(self.journal.keys(b"i/").map(|(key, _)| key.to_vec()));
-        changes.extend(looks.into_iter().map(Change::Remove));
-        // Out of the way first: a number's old and new place may be another's.
-        for (place, key) in outgoing.iter().enumerate() {
-            changes.push(Change::Move(key.clone(), numbered("x/", place as u64)));
-        }
-        if let Some(gap) = gap {
-            changes.push(Change::Put(numbered("o/", after.next), told(gap)));
-            after.next += 1;
-        }
-        for place in 0..outgoing.len() {
-            changes.push(Change::Move(numbered("x/", place as u64), numbered("o/", after.next)));
-            after.next += 1;
-        }
-        changes.extend(self.journal.keys(b"d/").map(|(key, _)| Change::Remove(key.to_vec())));
-        changes.push(put_number("m/incarnation", after.incarnation));
-        changes.push(put_number("m/next", after.next));
-        self.journal.write(&changes)?;
-        self.state = after;
         Ok(())
     }
 }

@@ -315,6 +315,32 @@ fn a_damaged_spool_is_set_aside_and_the_loss_is_told() {
 }
 
 #[test]
+fn a_spool_whose_numbers_contradict_each_other_is_set_aside_and_what_comes_is_told() {
+    for contradiction in [
+        Change::Put(b"m/next".to_vec(), 900_u64.to_be_bytes().to_vec()),
+        Change::Put(numbered("o/", 7), Vec::new()),
+        Change::Remove(numbered("o/", 2)),
+        Change::Put(b"m/arrivals".to_vec(), u64::MAX.to_be_bytes().to_vec()),
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let keeper = || Keeper::new(data.path(), ROOM, "me".to_owned(), || 8, at(1));
+        let first = keeper();
+        for lost in ["a", "b", "c"] {
+            first.record(event(lost), at(1), at(1));
+        }
+        assert_eq!(sequences(&next(&first.spool().unwrap())), [1, 2, 3]);
+        drop(first);
+        let (mut journal, _) = Journal::open(&data.path().join("spool"), 8).unwrap();
+        journal.write(&[contradiction]).unwrap();
+        drop(journal);
+        let again = keeper();
+        again.record(event("told"), at(2), at(2));
+        let names = all_names(&again.spool().unwrap());
+        assert_eq!(names, ["gap 1", "told"]);
+    }
+}
+
+#[test]
 fn events_wait_in_memory_while_the_disk_takes_none() {
     let data = TempDir::new().unwrap();
     let obstacle = data.path().join("spool");

@@ -1,5 +1,4 @@
-//! What the collector, `daicho` and the agent's own folder are given by others: ledgers, reports, requests, backups, logs,
-//! settings. Each is read by the function that everybody enters by.
+//! What the collector and `daicho` are given by others: ledgers, reports, requests, backups, logs, settings. Each is read by the function that everybody enters by.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +7,6 @@ use std::path::Path;
 use std::str::FromStr as _;
 use std::sync::OnceLock;
 
-use daicho_agent::spool::keeper::Keeper;
 use daicho_collector::admin::backup;
 use daicho_collector::alerts::calendar::Holidays;
 use daicho_collector::authority::{self, Authority};
@@ -27,13 +25,17 @@ use daicho_proto::observation::Observation;
 use daicho_proto::token::{EnrolmentToken, Fingerprint};
 use daicho_proto::versions::{Manager, compare};
 use daicho_proto::wire;
+use daicho_rules::ledger::Ledger;
 use daicho_rules::text::Language;
 use jiff::Timestamp;
 
 /// Where a target of this room has its file.
 pub const INPUT: &str = "/input";
 
-fn input(root: &Path) -> Vec<u8> {
+/// Rows of each kind in the ledger that stands around what is fuzzed.
+const ROWS: usize = 3;
+
+pub(crate) fn input(root: &Path) -> Vec<u8> {
     fs::read(root.join("input")).unwrap_or_default()
 }
 
@@ -41,7 +43,7 @@ fn text(root: &Path) -> String {
     String::from_utf8_lossy(&input(root)).into_owned()
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::from_second(1_900_000_000).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
@@ -97,30 +99,49 @@ pub fn workbook_part(root: &Path) {
     read_as("ledger.xlsx", with_part("xl/workbook.xml", &input(root)));
 }
 
-/// The properties in which a version of ours stands.
+/// The properties in which a version of ours stands: read, and written anew.
 pub fn properties(root: &Path) {
-    read_as("ledger.xlsx", with_part("docProps/custom.xml", &input(root)));
+    write_into(with_part("docProps/custom.xml", &input(root)));
 }
 
 /// Writing our ledger back into a workbook whose first sheet somebody else made.
 pub fn write_back(root: &Path) {
-    let bytes = with_part("xl/worksheets/sheet1.xml", &input(root));
+    write_into(with_part("xl/worksheets/sheet1.xml", &input(root)));
+}
+
+fn write_into(bytes: Vec<u8>) {
     let file = RawFile { name: "ledger.xlsx".to_owned(), bytes };
     let (mapping, known) = (Mapping::new(), Known::of_the_house());
-    let ours = bookkeeping::read_files(&example::files(), &mapping, &known).ledger;
+    let ours = ours();
     let current = Origin { version: 7, ..Origin::default() };
     let marks = Marks { current: &current, history: &[] };
-    drop(workbook_edit::write_back(&file, &mapping, &known, &ours, &marks, true));
+    drop(workbook_edit::write_back(&file, &mapping, &known, ours, &marks, true));
+}
+
+/// A ledger with some rows of each kind: hundreds would be read anew for each input.
+fn ours() -> &'static Ledger {
+    static OURS: OnceLock<Ledger> = OnceLock::new();
+    OURS.get_or_init(|| {
+        let mut ledger = example::ledger().expect("the example is sound");
+        ledger.devices.truncate(ROWS);
+        ledger.staff.truncate(ROWS);
+        ledger.accounts.truncate(ROWS);
+        ledger.services.truncate(ROWS);
+        ledger.software.truncate(ROWS);
+        ledger.media.truncate(ROWS);
+        ledger.patches.truncate(ROWS);
+        ledger.exceptions.truncate(ROWS);
+        ledger.settings.truncate(ROWS);
+        ledger
+    })
 }
 
 /// A workbook of ours, part by part.
 fn parts() -> &'static BTreeMap<String, Vec<u8>> {
     static PARTS: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
     PARTS.get_or_init(|| {
-        let ledger =
-            bookkeeping::read_files(&example::files(), &Mapping::new(), &Known::of_the_house()).ledger;
         let style = Style { language: Language::Japanese, version: Some(7), settings: &[] };
-        let bytes = export::xlsx(&ledger, style, None).expect("the example can be written");
+        let bytes = export::xlsx(ours(), style, None).expect("the example can be written");
         let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).expect("a workbook is a zip archive");
         (0..archive.len())
             .map(|index| {
@@ -131,11 +152,6 @@ fn parts() -> &'static BTreeMap<String, Vec<u8>> {
             })
             .collect()
     })
-}
-
-/// The parts of a workbook of ours, for seeds.
-pub fn part(name: &str) -> Vec<u8> {
-    parts().get(name).cloned().unwrap_or_default()
 }
 
 fn with_part(name: &str, bytes: &[u8]) -> Vec<u8> {
@@ -220,14 +236,6 @@ pub fn backed_up(root: &Path) {
     if let Ok(store) = backup::look_into(root, &[""]) {
         let shelves = daicho_collector::shelves::Shelves::new(std::sync::Arc::new(store));
         drop(verifying::of_store(&shelves, &[]));
-    }
-}
-
-/// The agent's queue, as a spoiled disk gives it back.
-pub fn spool(root: &Path) {
-    let keeper = Keeper::new(root, 64 * 1024, "agent".to_owned(), || 7, now());
-    if let Some(spool) = keeper.spool() {
-        drop(spool.pending(100, 1024 * 1024));
     }
 }
 

@@ -1,6 +1,8 @@
 //! What our programs read that others wrote, one hostile file at a time: the targets of the fuzzer and of the replay.
 
 pub mod central;
+pub mod judged;
+pub mod kept;
 pub mod laid;
 pub mod targets;
 

@@ -32,6 +32,7 @@ pub enum Beside {
 use Beside::{File, Folder, Link};
 
 use crate::central::{self, INPUT};
+use crate::{judged, kept};
 
 /// All of them: the files that anybody but the administrator can shape come first.
 pub const TARGETS: &[Target] = &[
@@ -140,18 +141,16 @@ pub const TARGETS: &[Target] = &[
     Target { name: "ledger_write_back", path: INPUT, beside: &[], look: |_, root| central::write_back(root) },
     Target { name: "ledger_staff", path: INPUT, beside: &[], look: |_, root| central::staff(root) },
     Target { name: "ledger_mapping", path: INPUT, beside: &[], look: |_, root| central::mapping(root) },
+    Target { name: "report_judged", path: INPUT, beside: &[], look: |_, root| judged::report(root) },
     Target { name: "report", path: INPUT, beside: &[], look: |_, root| central::report(root) },
     Target { name: "enrolment", path: INPUT, beside: &[], look: |_, root| central::enrolment(root) },
     Target { name: "certificate", path: INPUT, beside: &[], look: |_, root| central::certificate(root) },
     Target { name: "document", path: INPUT, beside: &[], look: |_, root| central::document(root) },
     Target { name: "exported_log", path: INPUT, beside: &[], look: |_, root| central::log(root) },
     Target { name: "backup", path: INPUT, beside: &[], look: |_, root| central::backed_up(root) },
-    Target {
-        name: "spool",
-        path: "/spool/journal-00000001-0000000000000007",
-        beside: &[],
-        look: |_, root| central::spool(root),
-    },
+    Target { name: "spool", path: INPUT, beside: &[], look: |_, root| kept::anything(root) },
+    Target { name: "spool_spoiled", path: INPUT, beside: &[], look: |_, root| kept::spoiled(root) },
+    Target { name: "spool_records", path: INPUT, beside: &[], look: |_, root| kept::records(root) },
     Target {
         name: "collector_config",
         path: INPUT,
