@@ -48,6 +48,7 @@ const LOOKED_EVERY: SignedDuration = SignedDuration::from_hours(1);
 pub struct Agenda {
     waiting: Mutex<Waiting>,
     filled: Notify,
+    failure: Mutex<Option<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +77,15 @@ impl Agenda {
     pub fn is_empty(&self) -> bool {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.endpoints.is_empty() && !waiting.all
+    }
+
+    /// Why the last judgement failed, until one succeeds: nothing is told of any device meanwhile.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn went(&self, failure: Option<String>) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
 
     fn take(&self) -> Waiting {
@@ -175,6 +185,7 @@ impl Evaluator {
             let outcome = self.step(&waiting).await;
             if let Err(error) = outcome {
                 tracing::error!(%error, "Evaluation failed; it is tried again within a minute.");
+                self.collector.evaluation.went(Some(error.to_string()));
                 let all = waiting.all || !self.rest.is_empty();
                 self.rest.clear();
                 self.collector.evaluation.put_back(waiting.endpoints, all);
@@ -182,6 +193,7 @@ impl Evaluator {
                 self.links = Links::default();
                 return false;
             }
+            self.collector.evaluation.went(None);
             waiting = self.collector.evaluation.take();
             let done = self.rest.is_empty() && waiting.endpoints.is_empty() && !waiting.all;
             if done || *self.stop.borrow() {

@@ -34,6 +34,7 @@ struct Status {
     failing_channels: Vec<FailingChannel>,
     log_head: String,
     authority_endings: Vec<AuthorityEnding>,
+    faults: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -90,6 +91,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<Outc
         failing_channels: failing.collect(),
         log_head: answer.log_head,
         authority_endings: endings.collect(),
+        faults: answer.faults,
     };
     output::list(arguments.format, &as_table(&status, context), &status, "")?;
     Ok(Outcome::Done)
@@ -125,6 +127,9 @@ fn as_table(status: &Status, context: &Context) -> Table {
     };
     line("台帳", "ledger", ledger);
     line("保存領域", "store", format!("{} KiB", status.store_bytes / 1024));
+    for fault in &status.faults {
+        line("コレクターの不具合", "the collector cannot work", fault.clone());
+    }
     for FailingChannel { recipient, since, reason } in &status.failing_channels {
         let since = words::time(*since);
         let (ja, en) = (

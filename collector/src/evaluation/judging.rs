@@ -1,6 +1,7 @@
 //! Read, decide, write for some devices: evidence in, violations, their history, notices and verdicts out, in one batch.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use daicho_proto::endpoint::EndpointId;
@@ -9,7 +10,8 @@ use daicho_rules::evidence::Evidence;
 use daicho_rules::ledger::Ledger;
 use daicho_rules::linking::Surroundings;
 use daicho_rules::record::EndpointRecord;
-use daicho_rules::rule::Kind;
+use daicho_rules::rule::{Assessment, Kind, Rule};
+use daicho_rules::text::Text;
 use daicho_rules::violation::{Change, State, Step, StepKind, Violation, reconcile};
 use jiff::{SignedDuration, Timestamp};
 
@@ -152,6 +154,8 @@ fn rule(collector: &Collector, extracts: &Extracts, job: &Job, now: Timestamp) -
     let reporting = reporting(collector, &job.endpoints)?;
     let known = collector.shelves.violations_of(&job.device)?;
     let judge = |ledger: &Ledger| {
+        #[cfg(test)]
+        assert_ne!(job.device, super::tests::GIVES_UP);
         let evidence = |record| Evidence { record, device, ledger, now, surroundings: &job.surroundings };
         let freshest = evidence(reporting.first().map(|(_, record)| record));
         let mut judged = articles::judge(&freshest);
@@ -162,10 +166,15 @@ fn rule(collector: &Collector, extracts: &Extracts, job: &Job, now: Timestamp) -
         (judged, changes)
     };
     let records = reporting.iter().map(|(_, record)| record);
-    let (judged, changes) = extracts.with(device, records, judge);
+    let (judged, changes) = or_undetermined(&job.device, || extracts.with(device, records, judge));
     // In every test that judges: the extract says what the whole ledger says.
     #[cfg(test)]
-    assert_eq!(format!("{:?}", (&judged, &changes)), format!("{:?}", judge(&collector.ledger_in_force())));
+    if job.device != super::tests::GIVES_UP {
+        assert_eq!(
+            format!("{:?}", (&judged, &changes)),
+            format!("{:?}", judge(&collector.ledger_in_force()))
+        );
+    }
     let mut worth = Vec::new();
     for change in changes {
         if change.step.is_some() || worth_writing(&known, &change.violation) {
@@ -189,6 +198,23 @@ fn rule(collector: &Collector, extracts: &Extracts, job: &Job, now: Timestamp) -
             judged_at: now,
             rules: judged.into_iter().map(verdict).collect(),
         },
+    })
+}
+
+/// What the rules say; where one of them gave up, that nothing can be told of this device. The others are judged all the
+/// same: what one machine says must not keep anybody from being told of another.
+fn or_undetermined(
+    device: &str,
+    judge: impl FnOnce() -> (Vec<Judged>, Vec<Change>),
+) -> (Vec<Judged>, Vec<Change>) {
+    catch_unwind(AssertUnwindSafe(judge)).unwrap_or_else(|_| {
+        tracing::error!(device, "A rule gave up; nothing can be told of this device, and its violations stay.");
+        let reason = Text::new(
+            "判定の途中で Daicho が失敗したため、この機器については何も言えません。journalctl -u daicho-collector の内容を開発元へお送りください。",
+            "Daicho gave up while it judged this device, so nothing can be told of it; send what journalctl -u daicho-collector says to its makers.",
+        );
+        let undetermined = |rule: &&'static Rule| Judged { rule, assessment: Assessment::undetermined(reason.clone()) };
+        (articles::RULES.iter().map(undetermined).collect(), Vec::new())
     })
 }
 

@@ -5,16 +5,22 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use daicho_proto::facts::{Account, Fact, Host, Look};
 use daicho_proto::observation::Observation;
 use daicho_proto::wire;
+use daicho_rules::articles;
 use daicho_rules::ledger::{ApprovedAccount, Device, Ledger};
+use daicho_rules::rule::Verdict;
 use daicho_rules::violation::State;
 
 use super::*;
 use crate::clock::Clock;
+use crate::queries::status;
 use crate::shelves::EndpointRow;
 use crate::store::memory::MemoryStore;
 
 mod carried;
 mod neighbours;
+
+/// The device of which a rule gives up.
+pub(super) const GIVES_UP: &str = "GIVES-UP";
 
 struct SetClock(AtomicI64);
 
@@ -143,7 +149,7 @@ async fn an_unlisted_account_opens_and_resolves_with_a_notice_each() {
 }
 
 fn articles_count() -> usize {
-    daicho_rules::articles::RULES.len()
+    articles::RULES.len()
 }
 
 #[tokio::test]
@@ -166,8 +172,7 @@ async fn a_listed_device_without_endpoint_is_judged_too() {
     world.import(ledger(&["SV-01"], &[])).await;
     let verdicts = world.collector.shelves.verdicts_of("SV-01").unwrap().unwrap();
     assert!(verdicts.endpoints.is_empty());
-    let satisfied =
-        |verdict: &&crate::shelves::RuleVerdict| verdict.verdict == daicho_rules::rule::Verdict::Satisfied;
+    let satisfied = |verdict: &&crate::shelves::RuleVerdict| verdict.verdict == Verdict::Satisfied;
     let names: Vec<&str> =
         verdicts.rules.iter().filter(satisfied).map(|verdict| verdict.rule.as_str()).collect();
     assert!(!names.iter().any(|name| name.starts_with("08.")), "silence is not compliance: {names:?}");
@@ -241,4 +246,43 @@ async fn a_machine_whose_hostname_is_its_device_id_in_small_letters_leaves_nothi
     let left: Vec<_> = open.iter().filter(|v| v.device == "sv-01" && v.state != State::Resolved).collect();
     assert!(left.is_empty(), "{left:?}");
     assert_eq!(world.collector.shelves.verdicts_of("sv-01").unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_device_on_which_a_rule_gives_up_is_undetermined_and_the_others_are_judged() {
+    let mut world = World::new();
+    world.import(ledger(&["SV-01", GIVES_UP], &["tanaka"])).await;
+    for device in ["sv-01", "gives-up"] {
+        let hostname = format!("host-{device}");
+        let endpoint = world.enrol(&hostname);
+        world.report(endpoint, &hostname, &["ghost"]).await;
+    }
+    assert_eq!(world.state("08.unlisted_account", "SV-01", "ghost"), Some(State::Open));
+    assert_eq!(world.state("08.unlisted_account", GIVES_UP, "ghost"), None);
+    let verdicts = world.collector.shelves.verdicts_of(GIVES_UP).unwrap().unwrap();
+    assert_eq!(verdicts.rules.len(), articles::RULES.len());
+    for said in verdicts.rules {
+        assert_eq!(said.verdict, Verdict::Undetermined, "{}", said.rule);
+        assert!(said.unknowns[0].reason.en.contains("makers"));
+    }
+}
+
+#[tokio::test]
+async fn that_devices_are_not_judged_is_told_until_they_are() {
+    let mut world = World::new();
+    let endpoint = world.enrol("host-sv-01");
+    world.import(ledger(&["SV-01"], &[])).await;
+    world.report(endpoint, "host-sv-01", &[]).await;
+    assert_eq!(status::faults(&world.collector), [""; 0]);
+    let key = format!("record/{endpoint}/accounts");
+    let whole = world.collector.shelves.store().get(key.as_bytes()).unwrap().unwrap();
+    for (bytes, faults) in [(b"spoiled".to_vec(), 1), (whole, 0)] {
+        let mut batch = Batch::default();
+        batch.put(key.clone(), bytes);
+        world.collector.shelves.commit(batch).unwrap();
+        assert_eq!(world.evaluator.work(true).await, faults == 0);
+        let told = status::faults(&world.collector);
+        assert_eq!(told.len(), faults, "{told:?}");
+        assert!(told.iter().all(|fault| fault.contains("not judged") && fault.contains(&key)), "{told:?}");
+    }
 }

@@ -243,6 +243,7 @@ impl Query for QueryService {
             failing_channels: failing.collect(),
             log_head: status.log_head,
             authority_endings: endings.collect(),
+            faults: status.faults,
         }))
     }
 

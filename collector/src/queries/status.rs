@@ -37,6 +37,8 @@ pub struct Status {
     pub log_head: String,
     /// The authority's certificates that are in their last year.
     pub authority_endings: Vec<Ending>,
+    /// What keeps the collector from its work, one sentence each.
+    pub faults: Vec<String>,
 }
 
 /// Of `DeviceVerdicts`, what is counted: the rest of 10 000 devices is not read.
@@ -81,5 +83,20 @@ pub fn status(collector: &Collector) -> Result<Status, QueryError> {
             .into_iter()
             .flat_map(|known| ending::authorities(known, now))
             .collect(),
+        faults: faults(collector),
     })
+}
+
+/// What keeps the collector from its work, one sentence each.
+pub fn faults(collector: &Collector) -> Vec<String> {
+    let mut faults = Vec::new();
+    if let Err(error) = collector.shelves.store().writable() {
+        faults.push(error.to_string());
+    } else if let Some(failure) = collector.writer.load().failure() {
+        faults.push(format!("the last commit failed: {failure}"));
+    }
+    if let Some(failure) = collector.evaluation.failure() {
+        faults.push(format!("devices are not judged: {failure}"));
+    }
+    faults
 }

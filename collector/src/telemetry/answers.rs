@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 
 use super::figures;
 use crate::Collector;
+use crate::queries::status;
 use crate::serve::ServeError;
 
 /// Binds the port; the task answers until it is dropped.
@@ -43,7 +44,7 @@ async fn metrics(State(collector): State<Arc<Collector>>) -> Response {
 }
 
 async fn health(State(collector): State<Arc<Collector>>) -> Response {
-    let faults = faults(&collector);
+    let faults = status::faults(&collector);
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = serde_json::json!({
         "healthy": faults.is_empty(),
@@ -56,15 +57,4 @@ async fn health(State(collector): State<Arc<Collector>>) -> Response {
         },
     });
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
-}
-
-/// What keeps the collector from its work, one sentence each.
-fn faults(collector: &Collector) -> Vec<String> {
-    let mut faults = Vec::new();
-    if let Err(error) = collector.shelves.store().writable() {
-        faults.push(error.to_string());
-    } else if let Some(failure) = collector.writer.load().failure() {
-        faults.push(format!("the last commit failed: {failure}"));
-    }
-    faults
 }

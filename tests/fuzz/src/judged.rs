@@ -37,6 +37,9 @@ impl Clock for Day {
     }
 }
 
+/// Words of a device on which a rule gave up.
+const GAVE_UP: &str = "gave up while it judged";
+
 /// What an agent sends, whatever its numbers are: they are set right, or little of it would be taken.
 pub fn report(root: &Path) {
     let Ok(mut report) = wire::ReportRequest::decode(input(root).as_slice()) else { return };
@@ -65,7 +68,12 @@ fn endpoint() -> EndpointId {
 fn judge(collector: &Arc<Collector>) {
     let stop = tokio::sync::watch::channel(false).1;
     let mut evaluator = Evaluator::new(Arc::clone(collector), stop);
-    assert!(runtime().block_on(evaluator.work(true)), "a rule gave up");
+    assert!(runtime().block_on(evaluator.work(true)), "somebody gave up");
+    for device in collector.shelves.verdicts().expect("memory can be read") {
+        let mut reasons =
+            device.rules.iter().flat_map(|said| &said.unknowns).map(|unknown| &unknown.reason.en);
+        assert!(!reasons.any(|reason| reason.contains(GAVE_UP)), "a rule gave up on {}", device.device);
+    }
 }
 
 fn show(collector: &Collector) -> Result<(), QueryError> {
