@@ -9,6 +9,9 @@ use std::sync::OnceLock;
 
 use daicho_collector::admin::backup;
 use daicho_collector::alerts::calendar::Holidays;
+use daicho_collector::alerts::channels::{Message, Occasion};
+use daicho_collector::alerts::templates::Templates;
+use daicho_collector::alerts::wording;
 use daicho_collector::authority::{self, Authority};
 use daicho_collector::bookkeeping::export::{self, Style};
 use daicho_collector::bookkeeping::sheets::Known;
@@ -19,6 +22,7 @@ use daicho_collector::bookkeeping::workbook_edit::{
 use daicho_collector::bookkeeping::{self, Mapping, RawFile, example, staff_check};
 use daicho_collector::chronicle::verifying::{self, Anchor};
 use daicho_collector::identity::Caller;
+use daicho_proto::codec::weight_of_observation;
 use daicho_proto::document::Document;
 use daicho_proto::endpoint::EndpointId;
 use daicho_proto::observation::Observation;
@@ -180,6 +184,7 @@ pub fn mapping(root: &Path) {
 
 /// What an agent sends.
 pub fn report(root: &Path) {
+    weight_of_observation(&input(root));
     if let Ok(report) = <wire::ReportRequest as prost::Message>::decode(input(root).as_slice()) {
         for observation in report.observations {
             if let Ok(observation) = Observation::try_from(observation) {
@@ -247,6 +252,16 @@ pub fn collector_config(root: &Path) {
 /// The agent's configuration.
 pub fn agent_config(root: &Path) {
     drop(daicho_agent::config::Config::parse(&text(root), Path::new("/a.toml")));
+}
+
+/// A hospital's own text for its mails.
+pub fn templates(root: &Path) {
+    if let Ok(templates) = Templates::load(Some(&root.join("templates"))) {
+        let message = Message::empty("1".to_owned(), Occasion::Test { asked_by: "suzuki".to_owned() }, now());
+        let languages = [Language::Japanese, Language::English];
+        wording::subject(&message, &languages, &templates);
+        wording::body(&message, &languages, &templates);
+    }
 }
 
 /// The state office's list of holidays.

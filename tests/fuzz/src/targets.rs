@@ -158,6 +158,12 @@ pub const TARGETS: &[Target] = &[
         look: |_, root| central::collector_config(root),
     },
     Target { name: "agent_config", path: INPUT, beside: &[], look: |_, root| central::agent_config(root) },
+    Target {
+        name: "templates",
+        path: "/templates/test.ja.txt",
+        beside: &[],
+        look: |_, root| central::templates(root),
+    },
     Target { name: "holidays", path: INPUT, beside: &[], look: |_, root| central::holidays(root) },
     Target { name: "versions", path: INPUT, beside: &[], look: |_, root| central::versions(root) },
     Target { name: "words", path: INPUT, beside: &[], look: |_, root| central::words(root) },
