@@ -124,6 +124,9 @@ impl Site {
     /// As `daicho-collector revoke` does. False: nothing was written, and the machine is as welcome as before.
     pub(super) fn revoke(&self, endpoint: EndpointId) -> bool {
         let Some(collector) = self.at_work.borrow().clone() else { return false };
+        // The order waits for its turn; here the person comes back. Without it, a renewal that is under way would be
+        // written over, and its end would let the machine in again.
+        let Ok(_one_at_a_time) = collector.enrolling.try_lock() else { return false };
         let Ok(Some(mut row)) = collector.shelves.endpoint(endpoint) else { return false };
         row.certificates.clear();
         row.revoked_at = Some(collector.clock.now());
