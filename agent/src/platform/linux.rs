@@ -61,6 +61,13 @@ impl Linux {
         Linux { now: Some(now), ..self }
     }
 
+    /// What the antivirus' own record tells of scans below `folder` from `since` on: how many files, where it would show any.
+    /// The follower of media asks it for what is mounted; a disk of another machine has no follower.
+    pub fn scans(&self, folder: &str, since: Timestamp) -> Option<u64> {
+        let scanned = antivirus::scan_log::read(&self.root, since, &|path| path.starts_with(folder));
+        scanned.complete.then_some(scanned.files)
+    }
+
     fn now(&self) -> Timestamp {
         self.now.unwrap_or_else(clock::now)
     }

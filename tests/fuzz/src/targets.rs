@@ -6,6 +6,7 @@ use std::path::Path;
 use daicho_agent::platform::Platform;
 use daicho_agent::platform::linux::Linux;
 use daicho_agent::platform::windows::registry::{Hive, of_disk};
+use jiff::Timestamp;
 
 /// One file of an endpoint that the fuzzer writes.
 pub struct Target {
@@ -106,7 +107,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "clamav_patterns", path: "/var/lib/clamav/daily.cvd", beside: &[], look: antivirus },
     Target { name: "hive", path: HIVE, beside: &[], look: hive },
     Target { name: "hive_log", path: "Windows/System32/config/SYSTEM.LOG1", beside: UNFINISHED, look: hive },
-    Target { name: "scan_log", path: "/var/log/clamav/clamav.log", beside: STICK, look: media },
+    Target { name: "scan_log", path: "/var/log/clamav/clamav.log", beside: STICK, look: scans },
     Target { name: "doas", path: "/etc/doas.conf", beside: PEOPLE, look: accounts },
     Target { name: "ledger_workbook", path: INPUT, beside: &[], look: |_, root| central::workbook(root) },
     Target {
@@ -298,6 +299,11 @@ fn accounts(machine: &Linux, _: &Path) {
 
 fn media(machine: &Linux, _: &Path) {
     machine.media();
+}
+
+fn scans(machine: &Linux, _: &Path) {
+    // The day of the seeds.
+    machine.scans("/media/x/", Timestamp::from_second(1_795_300_000).unwrap_or(Timestamp::UNIX_EPOCH));
 }
 
 fn accounts_and_media(machine: &Linux, _: &Path) {
