@@ -19,7 +19,6 @@ pub struct Laid {
     target: &'static Target,
     folder: TempDir,
     fuzzed: File,
-    machine: Linux,
 }
 
 impl Laid {
@@ -36,17 +35,18 @@ impl Laid {
             }
         }
         let fuzzed = File::create(prepared(&folder, target.path)?)?;
-        // Long after every time in a seed, and long before the year in which 32-bit times end.
-        let now = Timestamp::from_second(1_900_000_000).map_err(io::Error::other)?;
-        let machine = Linux::at_root(folder.path())?.as_of(now);
-        Ok(Laid { target, folder, fuzzed, machine })
+        Ok(Laid { target, folder, fuzzed })
     }
 
     /// Has the agent look at the machine whose file holds these bytes. That it comes back is all that is asked.
     pub fn look(&self, bytes: &[u8]) -> io::Result<()> {
         self.fuzzed.set_len(0)?;
         self.fuzzed.write_all_at(bytes, 0)?;
-        (self.target.look)(&self.machine, self.folder.path());
+        // Long after every time in a seed, and long before the year in which 32-bit times end.
+        let now = Timestamp::from_second(1_900_000_000).map_err(io::Error::other)?;
+        // One that saw nothing yet: what an agent remembers of a record it does not read again.
+        let machine = Linux::at_root(self.folder.path())?.as_of(now);
+        (self.target.look)(&machine, self.folder.path());
         Ok(())
     }
 

@@ -252,7 +252,7 @@ const APT: &[(&str, Beside)] = &[
     ("/var/lib/dpkg/status", File(b"Package: openssl\nStatus: install ok installed\nArchitecture: amd64\nVersion: 3.0.11-1\n\nPackage: dpkg\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.21.22\n")),
     (APT_LIST, File(b"Package: openssl\nArchitecture: amd64\nVersion: 3.0.17-1\n\n")),
     (APT_RELEASE, File(b"Origin: Debian\nLabel: Debian\nSuite: stable\nCodename: bookworm\nDate: Sat, 06 Sep 2025 10:00:00 UTC\n")),
-    ("/etc/apt/sources.list", File(b"deb http://mirror/debian bookworm main\n")),
+    ("/etc/apt/sources.list", File(b"deb http://mirror/debian bookworm main contrib\n")),
     ("/etc/os-release", File(b"ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm\n")),
 ];
 
@@ -291,7 +291,7 @@ const UNFINISHED: &[(&str, Beside)] =
     &[(HIVE, File(include_bytes!("../../../agent/fixtures/windows/hives/unfinished/SYSTEM")))];
 
 const FLATPAK: &[(&str, Beside)] =
-    &[("/var/lib/flatpak/app/org.x.X/current/active/metadata", File(b"[Application]\n"))];
+    &[("/usr", Folder), ("/var/lib/flatpak/app/org.x.X/current/active/metadata", File(b"[Application]\n"))];
 
 fn accounts(machine: &Linux, _: &Path) {
     machine.accounts();
