@@ -40,10 +40,12 @@ impl Laid {
 
     /// Has the agent look at the machine whose file holds these bytes. That it comes back is all that is asked.
     pub fn look(&self, bytes: &[u8]) -> io::Result<()> {
-        self.fuzzed.set_len(0)?;
-        self.fuzzed.write_all_at(bytes, 0)?;
         // Long after every time in a seed, and long before the year in which 32-bit times end.
         let now = Timestamp::from_second(1_900_000_000).map_err(io::Error::other)?;
+        self.fuzzed.set_len(0)?;
+        self.fuzzed.write_all_at(bytes, 0)?;
+        // A log that was not written for a month is not read.
+        self.fuzzed.set_modified(now.into())?;
         // One that saw nothing yet: what an agent remembers of a record it does not read again.
         let machine = Linux::at_root(self.folder.path())?.as_of(now);
         (self.target.look)(&machine, self.folder.path());
