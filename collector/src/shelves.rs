@@ -51,6 +51,23 @@ pub struct EndpointRow {
     pub revoked_because: Option<String>,
 }
 
+impl EndpointRow {
+    /// An endpoint that joined at this moment, before it has a certificate: for no device in particular.
+    pub fn joined(id: EndpointId, hostname: impl Into<String>, at: Timestamp) -> Self {
+        EndpointRow {
+            id,
+            enrolled_at: at,
+            hostname: hostname.into(),
+            certificates: Vec::new(),
+            not_after: at,
+            newest_root: None,
+            revoked_at: None,
+            device: None,
+            revoked_because: None,
+        }
+    }
+}
+
 /// A person with a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorRow {

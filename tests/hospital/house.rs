@@ -51,15 +51,9 @@ impl House {
         let mut batch = Batch::default();
         for (id, label) in endpoints {
             let row = EndpointRow {
-                id: *id,
-                enrolled_at: now,
-                hostname: label.clone(),
                 certificates: vec!["01".to_owned()],
-                not_after: now,
-                newest_root: None,
-                revoked_at: None,
                 device: Some(label.clone()),
-                revoked_because: None,
+                ..EndpointRow::joined(*id, label.clone(), now)
             };
             batch.put_waiting(now, &format!("endpoint:{id}"), What::of_endpoint(&row));
             batch.put_endpoint(&row);

@@ -109,17 +109,7 @@ pub(crate) fn machines(collector: &Collector, devices: usize, rows: usize) -> an
 
 fn machine(batch: &mut Batch, number: usize, rows: usize, now: Timestamp) -> anyhow::Result<()> {
     let id: EndpointId = format!("00000000-0000-4000-8000-{number:012x}").parse()?;
-    let row = EndpointRow {
-        id,
-        enrolled_at: now,
-        hostname: hostname(number),
-        certificates: Vec::new(),
-        not_after: now,
-        newest_root: None,
-        revoked_at: None,
-        device: None,
-        revoked_because: None,
-    };
+    let row = EndpointRow::joined(id, hostname(number), now);
     batch.put_endpoint(&row);
     let host = Host { hostname: Some(hostname(number)), ..Host::default() };
     // One more of each than the ledger allows.

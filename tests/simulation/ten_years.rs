@@ -136,15 +136,10 @@ impl World {
         let request = rcgen::CertificateParams::default().serialize_request(&key).expect("a request");
         let issued = house.authority.sign_endpoint(id, request.der(), now, LIFE_DAYS).expect("it is signed");
         let row = EndpointRow {
-            id,
-            enrolled_at: now,
-            hostname: format!("pc-{number}"),
             certificates: vec![issued.serial.clone()],
             not_after: issued.not_after,
             newest_root: Some(house.authority.newest_root()),
-            revoked_at: None,
-            device: None,
-            revoked_because: None,
+            ..EndpointRow::joined(id, format!("pc-{number}"), now)
         };
         let mut batch = Batch::default();
         batch.put_endpoint(&row);

@@ -39,15 +39,10 @@ pub fn join_all(site: &Site, count: usize, now: Timestamp) -> anyhow::Result<Vec
         let request = rcgen::CertificateParams::default().serialize_request(&key)?;
         let issued = authority.sign_endpoint(id, request.der(), now, DAYS)?;
         let row = EndpointRow {
-            id,
-            enrolled_at: now,
-            hostname: hostname(number),
             certificates: vec![issued.serial.clone()],
             not_after: issued.not_after,
             newest_root: Some(authority.newest_root()),
-            revoked_at: None,
-            device: None,
-            revoked_because: None,
+            ..EndpointRow::joined(id, hostname(number), now)
         };
         batch.put_waiting(now, &format!("endpoint:{id}"), What::of_endpoint(&row));
         batch.put_endpoint(&row);

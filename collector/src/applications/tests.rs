@@ -297,15 +297,13 @@ fn copy(collector: &Collector) -> Shelves {
 async fn what_is_altered_of_applications_approvals_and_machines_is_found() {
     let (collector, clock) = house();
     let machine = crate::shelves::EndpointRow {
-        id: daicho_proto::endpoint::EndpointId(uuid::Uuid::from_u128(7)),
-        enrolled_at: clock.now(),
-        hostname: "sv01".to_owned(),
-        certificates: Vec::new(),
-        not_after: clock.now(),
-        newest_root: None,
         revoked_at: Some(clock.now()),
-        device: None,
         revoked_because: Some("stolen".to_owned()),
+        ..crate::shelves::EndpointRow::joined(
+            daicho_proto::endpoint::EndpointId(uuid::Uuid::from_u128(7)),
+            "sv01",
+            clock.now(),
+        )
     };
     let mut batch = Batch::default();
     batch.put_endpoint(&machine);

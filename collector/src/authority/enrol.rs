@@ -84,15 +84,20 @@ impl Enrolling {
             .sign_endpoint(id, &asked.certificate_request, now, self.days)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let endpoint = EndpointRow {
-            id,
-            enrolled_at: now,
-            hostname: asked.hostname.chars().filter(|c| !c.is_control()).take(HOSTNAME_SIGNS_MAX).collect(),
             certificates: vec![issued.serial.clone()],
             not_after: issued.not_after,
             newest_root: Some(self.authority.newest_root()),
-            revoked_at: None,
             device: row.device.clone(),
-            revoked_because: None,
+            ..EndpointRow::joined(
+                id,
+                asked
+                    .hostname
+                    .chars()
+                    .filter(|c| !c.is_control())
+                    .take(HOSTNAME_SIGNS_MAX)
+                    .collect::<String>(),
+                now,
+            )
         };
         let mut batch = Batch::default();
         batch.put_endpoint(&endpoint);

@@ -101,15 +101,9 @@ impl World {
         let now = clock.now();
         let endpoint = EndpointId(uuid::Uuid::from_u128(7));
         let row = EndpointRow {
-            id: endpoint,
-            enrolled_at: now,
-            hostname: "sv01".to_owned(),
             certificates: vec!["01".to_owned()],
-            not_after: now,
-            newest_root: None,
-            revoked_at: None,
             device: Some(DEVICE.to_owned()),
-            revoked_because: None,
+            ..EndpointRow::joined(endpoint, "sv01", now)
         };
         let mut batch = Batch::default();
         batch.put_endpoint(&row);

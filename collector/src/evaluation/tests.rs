@@ -53,15 +53,8 @@ impl World {
     fn enrol(&self, hostname: &str) -> EndpointId {
         let now = self.collector.clock.now();
         let row = EndpointRow {
-            id: EndpointId(uuid::Uuid::new_v4()),
-            enrolled_at: now,
-            hostname: hostname.to_owned(),
             certificates: vec!["01".to_owned()],
-            not_after: now,
-            newest_root: None,
-            revoked_at: None,
-            device: None,
-            revoked_because: None,
+            ..EndpointRow::joined(EndpointId(uuid::Uuid::new_v4()), hostname, now)
         };
         let mut batch = Batch::default();
         batch.put_endpoint(&row);

@@ -40,17 +40,7 @@ fn collector() -> (Arc<Collector>, Arc<SetClock>) {
 fn events_of(collector: &Collector, days: i64) {
     let id: EndpointId = ENDPOINT.parse().unwrap();
     let mut batch = Batch::default();
-    batch.put_endpoint(&EndpointRow {
-        id,
-        enrolled_at: at(BEGIN),
-        hostname: "pc".to_owned(),
-        certificates: Vec::new(),
-        not_after: at(BEGIN),
-        newest_root: None,
-        revoked_at: None,
-        device: None,
-        revoked_because: None,
-    });
+    batch.put_endpoint(&EndpointRow::joined(id, "pc", at(BEGIN)));
     for day in 0..days {
         let now = at(BEGIN + day * DAY);
         let gap = Gap {

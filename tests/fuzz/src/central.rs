@@ -184,6 +184,7 @@ pub fn mapping(root: &Path) {
 
 /// What an agent sends.
 pub fn report(root: &Path) {
+    // Whatever the bytes are: they are weighed before they are read.
     weight_of_observation(&input(root));
     if let Ok(report) = <wire::ReportRequest as prost::Message>::decode(input(root).as_slice()) {
         for observation in report.observations {

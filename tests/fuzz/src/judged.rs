@@ -101,18 +101,7 @@ fn house() -> Arc<Collector> {
 fn begin() -> Result<Vec<Kept>, StoreError> {
     let store = Arc::new(MemoryStore::default());
     let collector = Arc::new(Collector::open(Arc::clone(&store) as _, Arc::new(Day))?);
-    let now = Day.now();
-    let row = EndpointRow {
-        id: endpoint(),
-        enrolled_at: now - SignedDuration::from_hours(24),
-        hostname: "sv-01".to_owned(),
-        certificates: vec!["01".to_owned()],
-        not_after: now + SignedDuration::from_hours(24),
-        newest_root: None,
-        revoked_at: None,
-        device: None,
-        revoked_because: None,
-    };
+    let row = EndpointRow::joined(endpoint(), "sv-01", Day.now() - SignedDuration::from_hours(24));
     let mut batch = Batch::default();
     batch.put_endpoint(&row);
     store.commit(batch)?;

@@ -78,15 +78,9 @@ impl Site {
         let mut batch = Batch::default();
         for machine in machines {
             let row = EndpointRow {
-                id: machine.endpoint,
-                enrolled_at: now,
-                hostname: machine.name.clone(),
                 certificates: vec![machine.serial_number.clone()],
-                not_after: now,
-                newest_root: None,
-                revoked_at: None,
                 device: Some(machine.name.clone()),
-                revoked_because: None,
+                ..EndpointRow::joined(machine.endpoint, machine.name.clone(), now)
             };
             let what = chronicle::What::of_endpoint(&row);
             batch.put_waiting(now, &format!("endpoint:{}", row.id), what);
