@@ -17,6 +17,7 @@ mod host;
 mod journal;
 mod media;
 mod packages;
+mod parts;
 mod people;
 mod read_at;
 pub mod root;
@@ -59,13 +60,6 @@ impl Linux {
     /// As if it were `now`: what has expired, and which times lie ahead.
     pub fn as_of(self, now: Timestamp) -> Self {
         Linux { now: Some(now), ..self }
-    }
-
-    /// What the antivirus' own record tells of scans below `folder` from `since` on: how many files, where it would show any.
-    /// The follower of media asks it for what is mounted; a disk of another machine has no follower.
-    pub fn scans(&self, folder: &str, since: Timestamp) -> Option<u64> {
-        let scanned = antivirus::scan_log::read(&self.root, since, &|path| path.starts_with(folder));
-        scanned.complete.then_some(scanned.files)
     }
 
     fn now(&self) -> Timestamp {

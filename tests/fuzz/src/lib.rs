@@ -4,6 +4,7 @@ pub mod central;
 pub mod judged;
 pub mod kept;
 pub mod laid;
+mod small;
 pub mod targets;
 
 pub use laid::Laid;

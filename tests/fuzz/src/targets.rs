@@ -33,7 +33,7 @@ pub enum Beside {
 use Beside::{File, Folder, Link};
 
 use crate::central::{self, INPUT};
-use crate::{judged, kept};
+use crate::{judged, kept, small};
 
 /// All of them: the files that anybody but the administrator can shape come first.
 pub const TARGETS: &[Target] = &[
@@ -108,6 +108,13 @@ pub const TARGETS: &[Target] = &[
     Target { name: "hive", path: HIVE, beside: &[], look: hive },
     Target { name: "hive_log", path: "Windows/System32/config/SYSTEM.LOG1", beside: UNFINISHED, look: hive },
     Target { name: "scan_log", path: "/var/log/clamav/clamav.log", beside: STICK, look: scans },
+    Target {
+        name: "elf",
+        path: PROGRAM,
+        beside: &[],
+        look: |machine, _| drop(machine.libraries_of(PROGRAM)),
+    },
+    Target { name: "small_files", path: INPUT, beside: small::BESIDE, look: small::look },
     Target { name: "doas", path: "/etc/doas.conf", beside: PEOPLE, look: accounts },
     Target { name: "ledger_workbook", path: INPUT, beside: &[], look: |_, root| central::workbook(root) },
     Target {
@@ -170,6 +177,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "words", path: INPUT, beside: &[], look: |_, root| central::words(root) },
 ];
 
+const PROGRAM: &str = "/usr/sbin/x";
 const HIVE: &str = "Windows/System32/config/SYSTEM";
 const PIP_RECORD: &str = "/usr/local/lib/python3.11/dist-packages/x-1.dist-info/RECORD";
 const FLATPAK_DEPLOY: &str = "/var/lib/flatpak/app/org.x.X/current/active/deploy";

@@ -12,7 +12,7 @@ use restart::Restart;
 
 mod kernels;
 mod os_release;
-mod restart;
+pub(super) mod restart;
 
 /// What changes when the host does.
 /// A package that comes may bring a library that running programs have in another version.

@@ -115,6 +115,14 @@ fn live(root: &Root) -> Look<Vec<Service>> {
     }
 }
 
+/// What /proc alone tells: the containers, and every other program that runs.
+pub(super) fn running(root: &Root) -> Vec<Service> {
+    let running = processes::read(root, &mut Vec::new());
+    let mut services = containers::running(root, &running.processes);
+    services.extend(by_program(&running.processes.iter().collect::<Vec<_>>(), &users(root)));
+    services
+}
+
 /// Who is who on this machine.
 fn users(root: &Root) -> Users {
     let text = root.read_text("/etc/passwd").unwrap_or_default();

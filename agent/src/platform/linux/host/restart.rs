@@ -10,7 +10,7 @@ use super::kernels;
 use crate::platform::linux::packages::{dpkg, rpm};
 use crate::platform::linux::root::Root;
 
-mod elf;
+pub(in crate::platform::linux) mod elf;
 mod fresh;
 mod programs;
 
@@ -40,15 +40,19 @@ const DATABASES: [&str; 9] = [
 
 /// What is known of a restart.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Restart {
+pub(in crate::platform::linux) struct Restart {
     /// `None`: nothing says that it waits, and nothing proves that it does not.
-    pub(super) pending: Option<bool>,
-    pub(super) reasons: Vec<RestartReason>,
-    pub(super) installed_kernel: Option<String>,
+    pub(in crate::platform::linux) pending: Option<bool>,
+    pub(in crate::platform::linux) reasons: Vec<RestartReason>,
+    pub(in crate::platform::linux) installed_kernel: Option<String>,
 }
 
 /// Looks at the running machine.
-pub(super) fn look(root: &Root, running: Option<&str>, booted: Option<Timestamp>) -> Restart {
+pub(in crate::platform::linux) fn look(
+    root: &Root,
+    running: Option<&str>,
+    booted: Option<Timestamp>,
+) -> Restart {
     let mut reasons = noted(root);
     let (images, modules) =
         (root.list("/boot").unwrap_or_default(), root.list("/lib/modules").unwrap_or_default());

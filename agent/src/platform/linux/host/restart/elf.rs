@@ -19,7 +19,7 @@ const DYNAMIC_BYTES_MAX: u64 = 64 * 1024;
 const NAME_BYTES_MAX: usize = 256;
 
 /// The file names in their order; empty for a program that stands alone.
-pub(super) fn needed(file: &File) -> io::Result<Vec<String>> {
+pub(in crate::platform::linux) fn needed(file: &File) -> io::Result<Vec<String>> {
     let mut head = [0; 64];
     file.read_exact_at(&mut head, 0)?;
     if &head[..4] != b"\x7fELF" || !(1..=2).contains(&head[4]) || !(1..=2).contains(&head[5]) {
